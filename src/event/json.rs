@@ -1,0 +1,1 @@
+//! Events and paths as JSON, one object per line, `"schema":1`.

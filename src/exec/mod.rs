@@ -1,0 +1,81 @@
+//! Running a task somewhere. A task goes out, reports come back through the run's inbox.
+//!
+//! `local` talks to the supervisor process; `sim` is the twin without processes.
+
+use bstr::BString;
+
+use crate::event::{End, Usage};
+
+crate::define_id!(
+    /// A try of a job, as executors know it.
+    TaskId
+);
+
+/// One program to be run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Task {
+    pub id: TaskId,
+    /// Program and arguments. With `script`, it is appended: as one more argument where it is
+    /// short enough for the kernel, else through a file that only the process can see.
+    pub argv: Vec<BString>,
+    pub script: Option<Script>,
+    /// Set on top of the run's environment.
+    pub env: Vec<(BString, BString)>,
+    /// Where it runs; relative to the run's folder, empty for that folder itself.
+    pub dir: BString,
+}
+
+/// The text of a recipe, and how its interpreter takes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    pub text: BString,
+    pub way: ScriptWay,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScriptWay {
+    /// `sh -c TEXT`: the last word of `argv` is `-c`, which is left out when the text goes by file.
+    DashC,
+    /// `python3 FILE`.
+    File,
+}
+
+/// What comes back of a task.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Report {
+    Started {
+        task: TaskId,
+        pid: u32,
+    },
+    /// stdout and stderr in the order in which they came.
+    Output {
+        task: TaskId,
+        bytes: BString,
+    },
+    /// The process has ended, and so has all that it left behind: nobody writes any more.
+    Ended {
+        task: TaskId,
+        end: End,
+        usage: Usage,
+        leftovers: u32,
+    },
+    /// The executor is gone: nothing more will come. Why, for a person.
+    Lost(String),
+}
+
+/// What to do to running tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// TERM now, KILL to what is left after the grace period.
+    Terminate,
+    Kill,
+    Suspend,
+    Resume,
+}
+
+/// Somewhere to run tasks. `start` and `signal` only send; what happens comes as [`Report`]s.
+pub trait Executor {
+    fn start(&mut self, task: Task) -> anyhow::Result<()>;
+    /// To one task, or to all.
+    fn signal(&mut self, task: Option<TaskId>, signal: Signal) -> anyhow::Result<()>;
+}

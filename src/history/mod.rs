@@ -1,0 +1,1 @@
+//! What each job looked like when it last succeeded.

@@ -1,0 +1,1 @@
+//! Selecting and naming files: suffixes, templates, regular expressions, globs.

@@ -1,0 +1,1 @@
+//! The loop that joins scheduler, executor, history and sinks. Owns all state.

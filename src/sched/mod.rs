@@ -1,0 +1,1 @@
+//! Decides what to run next. Knows jobs as numbers; never touches disk, clock or processes.

@@ -1,0 +1,1 @@
+//! Decides which jobs must run, each with one typed reason.

@@ -1,0 +1,1 @@
+//! Sinks for people: terminal lines, diagnostics, summaries.

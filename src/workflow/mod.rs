@@ -1,0 +1,1 @@
+//! Names resolved, patterns compiled, needs known: what the rules mean, before any file is looked at.
