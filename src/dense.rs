@@ -140,6 +140,15 @@ impl Run {
         self.len == 0
     }
 
+    /// The `len` elements from `start` on.
+    pub fn part(self, start: usize, len: usize) -> Run {
+        assert!(start + len <= self.len(), "a part lies inside its run");
+        Run {
+            start: self.start + start as u32,
+            len: len as u32,
+        }
+    }
+
     fn range(self) -> Range<usize> {
         self.start as usize..self.start as usize + self.len as usize
     }

@@ -2,7 +2,18 @@
 //!
 //! Paths are bytes, relative to the workflow's folder unless absolute.
 
+mod mem;
+mod real;
+mod remove;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
 use std::io;
+
+pub use mem::MemDisk;
+pub use real::Real;
+pub use sweep::stat_all;
 
 /// A time in nanoseconds since the epoch, as the file system tells it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -29,14 +40,18 @@ pub struct Stat {
 pub struct Entry {
     pub name: bstr::BString,
     pub is_folder: bool,
+    /// A link, which may lead nowhere.
+    pub is_link: bool,
 }
 
 /// Looking at files.
 pub trait Disk: Sync {
     /// `None` when there is nothing (also: a dangling link, a file where a folder would have to be).
     fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>>;
-    /// The names in a folder, in byte order; `None` when there is no such folder.
+    /// The names in a folder, in byte order, less `.` and `..`; `None` when there is no such
+    /// folder. The workflow's folder is `.`, or nothing.
     fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>>;
+    /// What a file holds; an error when it is not there.
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>>;
 }
 
@@ -44,10 +59,28 @@ pub trait Disk: Sync {
 pub trait DiskMut: Disk {
     /// Makes the folder and those above it; fine when it is there.
     fn make_folder(&self, path: &[u8]) -> io::Result<()>;
-    /// Replaces `to` when it is there. Both on one file system.
+    /// As rename(2), both on one file system: a file or link takes the place of a file or link, a
+    /// folder that of an empty folder; anything else is an error. Links are renamed themselves.
     fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()>;
     /// Removes a file, a link, or a folder with all that is in it; fine when it is not there.
+    /// What a link leads to stays. A path that ends in `.` or `..`, is empty or the root is refused.
     fn remove(&self, path: &[u8]) -> io::Result<()>;
+    /// Writes a file that only its owner can read, in the place of one that is there.
+    fn write_file(&self, path: &[u8], bytes: &[u8]) -> io::Result<()>;
     /// True when anything has that name, also a dangling link.
     fn is_there(&self, path: &[u8]) -> io::Result<bool>;
+}
+
+/// Refuses to remove a path whose last part is no name: an empty string must not cost a project.
+fn check_removable(path: &[u8]) -> io::Result<()> {
+    let last = path
+        .rsplit(|&byte| byte == b'/')
+        .find(|part| !part.is_empty());
+    match last {
+        None | Some(b"." | b"..") => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("refuse to remove `{}`", bstr::BStr::new(path)),
+        )),
+        Some(_) => Ok(()),
+    }
 }

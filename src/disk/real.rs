@@ -1,0 +1,207 @@
+//! The real disk, seen from one folder that is opened once.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use bstr::BString;
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use super::{Disk, DiskMut, Entry, Kind, Stat, Time};
+
+/// Bytes of names that one system call may bring.
+const LIST_BUFFER: usize = 64 * 1024;
+
+/// The files below a folder, and all others by their absolute paths.
+#[derive(Debug)]
+pub struct Real {
+    root: OwnedFd,
+}
+
+impl Real {
+    /// Opens the workflow's folder. Moving it later, or the process elsewhere, changes nothing.
+    pub fn open(folder: &Path) -> io::Result<Real> {
+        Ok(Real {
+            root: open_folder(CWD, folder, OFlags::empty())?,
+        })
+    }
+}
+
+pub(super) fn open_folder(
+    at: impl std::os::fd::AsFd,
+    path: impl rustix::path::Arg,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    loop {
+        match fs::openat(&at, path.as_cow_c_str()?.as_ref(), flags, Mode::empty()) {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// The path as system calls take it.
+fn name(path: &[u8]) -> &[u8] {
+    match path {
+        b"" => b".",
+        path => path,
+    }
+}
+
+/// The path of the thing itself: behind a `/` a link would be followed.
+fn itself(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|&byte| byte != b'/') {
+        Some(last) => &path[..=last],
+        None => name(&path[..path.len().min(1)]),
+    }
+}
+
+/// Takes the errors that say there is no such file for the answer that they are.
+fn if_there<T>(path: &[u8], result: Result<T, Errno>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        // No file has a zero byte in its name.
+        Err(Errno::INVAL) if path.contains(&0) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn kind(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Other,
+    }
+}
+
+impl Disk for Real {
+    fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>> {
+        let stat = fs::statat(&self.root, name(path), AtFlags::empty());
+        Ok(if_there(path, stat)?.map(|stat| Stat {
+            kind: kind(FileType::from_raw_mode(stat.st_mode)),
+            size: stat.st_size as u64,
+            modified: time(stat.st_mtime, stat.st_mtime_nsec as i64),
+        }))
+    }
+
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
+        let opened = open_folder(&self.root, name(folder), OFlags::empty());
+        let Some(opened) = if_there(folder, opened)? else {
+            return Ok(None);
+        };
+        let mut entries = Vec::new();
+        let mut buffer = vec![MaybeUninit::uninit(); LIST_BUFFER];
+        let mut names = RawDir::new(&opened, &mut buffer);
+        while let Some(found) = names.next() {
+            let found = match found {
+                Err(Errno::INTR) => continue,
+                found => found?,
+            };
+            let name = found.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let mut file_type = found.file_type();
+            if file_type == FileType::Unknown {
+                // Some file systems do not tell with the name.
+                let stat = fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW);
+                match if_there(b"", stat)? {
+                    Some(stat) => file_type = FileType::from_raw_mode(stat.st_mode),
+                    None => continue,
+                }
+            }
+            let is_link = file_type == FileType::Symlink;
+            if is_link {
+                let stat = if_there(b"", fs::statat(&opened, name, AtFlags::empty()));
+                // What cannot be followed, for whatever reason, is at least no folder to enter.
+                if let Ok(Some(stat)) = stat {
+                    file_type = FileType::from_raw_mode(stat.st_mode);
+                }
+            }
+            entries.push(Entry {
+                name: BString::from(name.to_bytes()),
+                is_folder: file_type == FileType::Directory,
+                is_link,
+            });
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some(entries))
+    }
+
+    fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let opened = fs::openat(&self.root, name(path), flags, Mode::empty())?;
+        let mut bytes = Vec::new();
+        File::from(opened).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn time(seconds: i64, nanoseconds: i64) -> Time {
+    // i64 nanoseconds reach from 1677 to 2262; times beyond stay at the ends.
+    Time(
+        seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(nanoseconds),
+    )
+}
+
+impl DiskMut for Real {
+    fn write_file(&self, path: &[u8], bytes: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let flags = flags | OFlags::NOFOLLOW;
+        let opened = fs::openat(&self.root, name(path), flags, Mode::RUSR | Mode::WUSR)?;
+        File::from(opened).write_all(bytes)
+    }
+
+    fn make_folder(&self, path: &[u8]) -> io::Result<()> {
+        let path = itself(path);
+        // Mostly the folder is there, or the one above it is: then one call is enough.
+        let mut missing = vec![path];
+        while let Some(&folder) = missing.last() {
+            match fs::mkdirat(&self.root, folder, Mode::from_raw_mode(0o777)) {
+                Ok(()) => {
+                    missing.pop();
+                }
+                Err(Errno::NOENT) => match folder.iter().rposition(|&byte| byte == b'/') {
+                    Some(slash) if slash > 0 => missing.push(itself(&folder[..slash])),
+                    _ => return Err(Errno::NOENT.into()),
+                },
+                Err(Errno::EXIST) => match self.stat(folder)? {
+                    Some(Stat {
+                        kind: Kind::Folder, ..
+                    }) => {
+                        missing.pop();
+                    }
+                    _ => return Err(Errno::NOTDIR.into()),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        Ok(fs::renameat(
+            &self.root,
+            itself(from),
+            &self.root,
+            itself(to),
+        )?)
+    }
+
+    fn remove(&self, path: &[u8]) -> io::Result<()> {
+        super::check_removable(path)?;
+        super::remove::remove(&self.root, itself(path))
+    }
+
+    fn is_there(&self, path: &[u8]) -> io::Result<bool> {
+        let stat = fs::statat(&self.root, itself(path), AtFlags::SYMLINK_NOFOLLOW);
+        Ok(if_there(path, stat)?.is_some())
+    }
+}

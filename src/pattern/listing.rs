@@ -1,0 +1,100 @@
+//! The folders of a disk, each listed once however many globs look into it.
+//!
+//! What is listed is a moment's picture; make a new one when something has run.
+
+use std::io;
+use std::sync::Arc;
+
+use bstr::{BStr, BString, ByteSlice};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use super::facts;
+use crate::disk::{Disk, Entry, Kind};
+
+/// A cache of folders, shared by all globs of a plan.
+pub struct Listing<'d> {
+    disk: &'d dyn Disk,
+    folders: HashMap<BString, Option<Arc<Vec<Entry>>>, FxBuildHasher>,
+}
+
+impl<'d> Listing<'d> {
+    pub fn new(disk: &'d dyn Disk) -> Self {
+        Listing {
+            disk,
+            folders: HashMap::default(),
+        }
+    }
+
+    /// The names in a folder, in byte order; `None` when there is no such folder.
+    ///
+    /// The workflow's folder is `.`, as [`facts::dir`] has it.
+    pub fn folder(&mut self, folder: &BStr) -> io::Result<Option<Arc<Vec<Entry>>>> {
+        let folder = key(folder);
+        if let Some(known) = self.folders.get(folder) {
+            return Ok(known.clone());
+        }
+        let listed = self.disk.list(folder).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("list `{}`: {error}", folder.as_bstr()),
+            )
+        })?;
+        let listed = listed.map(Arc::new);
+        self.folders.insert(folder.into(), listed.clone());
+        Ok(listed)
+    }
+
+    /// Whether `path` is there, as far as the folders listed so far tell: `None` when they do not.
+    ///
+    /// A link is not followed by a listing, so one that exists is not told either.
+    pub fn knows(&self, path: &BStr) -> Option<bool> {
+        let entries = match self.folders.get(key(facts::dir(path)))? {
+            Some(entries) => entries,
+            None => return Some(false),
+        };
+        match entry(entries, facts::name(path)) {
+            None => Some(false),
+            Some(entry) if entry.is_link => None,
+            Some(entry) => Some(entry.is_folder || !path.ends_with(b"/")),
+        }
+    }
+
+    /// Whether `path` is there: from what is listed, else by one look at it.
+    pub fn exists(&self, path: &BStr) -> io::Result<bool> {
+        match self.knows(path) {
+            Some(known) => Ok(known),
+            None => Ok(self.disk.stat(path)?.is_some()),
+        }
+    }
+
+    /// Whether `folder` is one.
+    pub(super) fn is_folder(&self, folder: &BStr) -> io::Result<bool> {
+        if let Some(known) = self.folders.get(key(folder)) {
+            return Ok(known.is_some());
+        }
+        let stat = self.disk.stat(folder)?;
+        Ok(stat.is_some_and(|stat| stat.kind == Kind::Folder))
+    }
+
+    /// The folders listed so far that are there, in no order.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&BStr, &[Entry])> {
+        (self.folders.iter()).filter_map(|(folder, entries)| {
+            Some((folder.as_bstr(), entries.as_deref()?.as_slice()))
+        })
+    }
+}
+
+/// One spelling for each folder.
+fn key(folder: &[u8]) -> &[u8] {
+    match facts::without_slash(folder) {
+        b"" => b".",
+        folder => folder,
+    }
+}
+
+/// The entry of that name.
+pub(super) fn entry<'e>(entries: &'e [Entry], name: &[u8]) -> Option<&'e Entry> {
+    let at = entries.binary_search_by(|entry| entry.name.as_slice().cmp(name));
+    at.ok().map(|at| &entries[at])
+}

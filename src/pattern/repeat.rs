@@ -1,0 +1,229 @@
+//! Templates in which a name stands twice and has to take the same text: a matcher that tries,
+//! and remembers what failed.
+//!
+//! A regular expression that lets the two differ goes first: most paths that do not fit end there.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use regex::bytes::Regex;
+
+use super::template::{capture_regex, compile, part_regex, placed, text_of};
+use super::{Capture, NameId, Part, Pattern, PatternError};
+
+/// Each one multiplies what there is to try.
+const MAX_REPEATED: usize = 4;
+
+/// A template with a repeated name, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Repeat {
+    superset: Regex,
+    takers: Vec<Taker>,
+    /// For each taker: those left of it whose text comes again at it or right of it.
+    bound: Vec<Vec<usize>>,
+}
+
+#[derive(Clone, Debug)]
+enum Taker {
+    Text(Vec<u8>),
+    /// The first capture of a name, or a glob, which has none.
+    First(Option<NameId>, Allowed),
+    /// The text that the taker with this number took.
+    Again(usize, Allowed),
+}
+
+/// What a taker may take. In a template with a repeated name a constrained capture takes the
+/// longest such text that lets the rest fit; with a lazy constraint, the shortest.
+#[derive(Clone, Debug)]
+struct Allowed {
+    spans_folders: bool,
+    is_lazy: bool,
+    min_len: usize,
+    constraint: Option<Regex>,
+}
+
+/// The ends that one taker may still try.
+struct Frame {
+    start: usize,
+    ends: Range<usize>,
+}
+
+impl Repeat {
+    pub fn new(pattern: &Pattern) -> Result<Repeat, PatternError> {
+        let mut superset = String::new();
+        let mut takers: Vec<Taker> = Vec::new();
+        for (part, place) in placed(&pattern.0, true) {
+            let source = part_regex(part, place)?;
+            takers.push(match part {
+                Part::Text(text) => Taker::Text(text_of(text, place).to_vec()),
+                Part::Capture(capture) => {
+                    let name = Some(capture.name);
+                    let is_first =
+                        |taker: &Taker| matches!(taker, Taker::First(one, _) if *one == name);
+                    let allowed = Allowed::capture(capture)?;
+                    match takers.iter().position(is_first) {
+                        Some(first) => Taker::Again(first, allowed),
+                        None => Taker::First(name, allowed),
+                    }
+                }
+                _ => Taker::First(None, Allowed::glob(&source)?),
+            });
+            superset += &source;
+        }
+        let mut bound = vec![Vec::new(); takers.len()];
+        let mut repeated = Vec::new();
+        for (again, taker) in takers.iter().enumerate() {
+            let Taker::Again(first, _) = taker else {
+                continue;
+            };
+            if !repeated.contains(first) {
+                repeated.push(*first);
+            }
+            for open in &mut bound[first + 1..=again] {
+                if !open.contains(first) {
+                    open.push(*first);
+                }
+            }
+        }
+        if repeated.len() > MAX_REPEATED {
+            let message = format!("more than {MAX_REPEATED} captures stand twice");
+            return Err(PatternError::new(message));
+        }
+        Ok(Repeat {
+            superset: compile(&superset)?,
+            takers,
+            bound,
+        })
+    }
+
+    /// Whether the template fits; what it captures is appended to `captures`, `offset` added.
+    pub fn matches(
+        &self,
+        text: &[u8],
+        offset: usize,
+        captures: &mut Vec<(NameId, Range<usize>)>,
+    ) -> bool {
+        if !self.superset.is_match(text) {
+            return false;
+        }
+        let Some(taken) = self.search(text) else {
+            return false;
+        };
+        for (taker, range) in self.takers.iter().zip(taken) {
+            if let Taker::First(Some(name), _) = taker {
+                captures.push((*name, offset + range.start..offset + range.end));
+            }
+        }
+        true
+    }
+
+    /// What each taker takes: of all ways that fit, the one that gives the first takers the most.
+    fn search(&self, text: &[u8]) -> Option<Vec<Range<usize>>> {
+        // A taker, where it would begin, and the bound texts that it and the rest depend on.
+        let mut failed: HashSet<Vec<usize>> = HashSet::new();
+        let key = |taken: &[Range<usize>], start: usize| {
+            let open = self.bound[taken.len()].iter();
+            let bound = open.flat_map(|&first| [taken[first].start, taken[first].end]);
+            let here = [taken.len(), start];
+            here.into_iter().chain(bound).collect::<Vec<usize>>()
+        };
+        let mut taken: Vec<Range<usize>> = Vec::new();
+        let mut frames = vec![self.open(text, &taken, 0)];
+        while let Some(frame) = frames.last_mut() {
+            let (n, start) = (taken.len(), frame.start);
+            let Some(end) = self.takers[n].next_end(text, frame) else {
+                // The others have one way only, which is found again as fast as it is looked up.
+                if matches!(self.takers[n], Taker::First(..)) {
+                    failed.insert(key(&taken, start));
+                }
+                frames.pop();
+                taken.pop();
+                continue;
+            };
+            taken.push(start..end);
+            if taken.len() < self.takers.len() {
+                let is_first = matches!(self.takers[taken.len()], Taker::First(..));
+                if !(is_first && failed.contains(&key(&taken, end))) {
+                    frames.push(self.open(text, &taken, end));
+                    continue;
+                }
+            } else if end == text.len() {
+                return Some(taken);
+            }
+            taken.pop();
+        }
+        None
+    }
+
+    fn open(&self, text: &[u8], taken: &[Range<usize>], start: usize) -> Frame {
+        let rest = &text[start..];
+        let exactly = |wanted: &[u8]| match rest.starts_with(wanted) {
+            true => start + wanted.len()..start + wanted.len() + 1,
+            false => 0..0,
+        };
+        let ends = match &self.takers[taken.len()] {
+            Taker::Text(text) => exactly(text),
+            Taker::Again(first, allowed) => {
+                let wanted = &text[taken[*first].clone()];
+                match allowed.takes(wanted) {
+                    true => exactly(wanted),
+                    false => 0..0,
+                }
+            }
+            Taker::First(_, allowed) => {
+                let slash = rest.iter().position(|&byte| byte == b'/');
+                let longest = match allowed.spans_folders {
+                    true => rest.len(),
+                    false => slash.unwrap_or(rest.len()),
+                };
+                start + allowed.min_len..start + longest + 1
+            }
+        };
+        Frame { start, ends }
+    }
+}
+
+impl Taker {
+    fn next_end(&self, text: &[u8], frame: &mut Frame) -> Option<usize> {
+        let Taker::First(_, allowed) = self else {
+            return frame.ends.next();
+        };
+        let start = frame.start;
+        let is_allowed = |end: &usize| allowed.takes(&text[start..*end]);
+        match allowed.is_lazy {
+            true => frame.ends.by_ref().find(is_allowed),
+            false => frame.ends.by_ref().rev().find(is_allowed),
+        }
+    }
+}
+
+impl Allowed {
+    fn capture(capture: &Capture) -> Result<Allowed, PatternError> {
+        let fitted = capture_regex(capture)?;
+        let constraint = match capture.constraint {
+            Some(_) => Some(compile(&fitted.regex)?),
+            None => None,
+        };
+        Ok(Allowed {
+            spans_folders: capture.spans_folders,
+            is_lazy: fitted.is_lazy,
+            min_len: usize::from(capture.constraint.is_none()),
+            constraint,
+        })
+    }
+
+    fn glob(source: &str) -> Result<Allowed, PatternError> {
+        Ok(Allowed {
+            spans_folders: true,
+            is_lazy: false,
+            min_len: 0,
+            constraint: Some(compile(source)?),
+        })
+    }
+
+    fn takes(&self, text: &[u8]) -> bool {
+        text.len() >= self.min_len
+            && (self.spans_folders || !text.contains(&b'/'))
+            && (self.constraint.as_ref()).is_none_or(|constraint| constraint.is_match(text))
+    }
+}
