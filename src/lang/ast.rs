@@ -6,6 +6,9 @@ use super::span::{Span, Spanned};
 #[derive(Clone, Debug, Default)]
 pub struct Ast {
     pub items: Vec<Item>,
+    /// Names of items that could not be read. Their mistakes are reported, so whoever looks up one
+    /// of these names keeps silent.
+    pub broken: Vec<Name>,
 }
 
 /// One item of a file, with the comment block that touches it from above.
@@ -244,7 +247,37 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// A one-line recipe from a quoted word: the COMMAND of `check` and `then`.
+    pub fn of_command(word: &Word) -> Option<Recipe> {
+        let text = word.plain().filter(|_| word.is_quoted)?;
+        // Exact unless characters before the place were escaped.
+        let line_starts = vec![word.span.start + 1; text.split('\n').count()];
+        Some(Recipe {
+            span: word.span,
+            text,
+            line_starts,
+        })
+    }
+}
+
 impl Word {
+    /// The bare text of a word that may be a name or keyword.
+    pub fn bare(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Text(text)] if !self.is_quoted => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The word as it was spelt, globs included, for values that are inserted; `None` when it has
+    /// holes, whose values are not known here.
+    pub fn spelt(&self) -> Option<String> {
+        let mut text = String::new();
+        // Depth is bounded: braces in words are nested at most fifty deep.
+        spell(&self.pieces, &mut text).then_some(text)
+    }
+
     /// The text of a word that has neither globs nor holes.
     pub fn plain(&self) -> Option<String> {
         let mut text = String::new();
@@ -256,4 +289,27 @@ impl Word {
         }
         Some(text)
     }
+}
+
+/// Appends the pieces as they were written; false when a hole is among them.
+fn spell(pieces: &[Piece], text: &mut String) -> bool {
+    pieces.iter().all(|piece| {
+        match piece {
+            Piece::Text(part) | Piece::Glob(Glob::Class(part)) => text.push_str(part),
+            Piece::Glob(Glob::Star) => text.push('*'),
+            Piece::Glob(Glob::DoubleStar) => text.push_str("**"),
+            Piece::Glob(Glob::Any) => text.push('?'),
+            Piece::Glob(Glob::OneOf(choices)) => {
+                for (at, choice) in choices.iter().enumerate() {
+                    text.push(if at == 0 { '{' } else { ',' });
+                    if !spell(choice, text) {
+                        return false;
+                    }
+                }
+                text.push('}');
+            }
+            Piece::Hole(_) => return false,
+        }
+        true
+    })
 }

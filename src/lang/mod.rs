@@ -3,9 +3,32 @@
 //! What names mean is left to `workflow`; here a word is still a word.
 
 pub mod ast;
+pub mod codes;
 pub mod diag;
+pub mod names;
+pub mod nearest;
+pub mod quote;
+pub mod recipe;
 pub mod span;
+
+mod attributes;
+mod block;
+mod cursor;
+mod guess;
+mod hole;
+mod misspelt;
+mod parse;
+mod rule;
+mod settings;
+mod values;
+mod word;
 
 pub use ast::Ast;
 pub use diag::Diag;
+pub use nearest::nearest;
+pub use parse::parse;
 pub use span::{FileId, Sources, Span};
+pub use values::parse_value;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Reads a whole file: its lines, comments, attributes and items, one after the other.
+//!
+//! An item that cannot be read is reported once and left out; reading goes on behind it.
+
+mod strays;
+
+use super::ast::{Ast, Attribute, Item, ItemKind, Name, Rule};
+use super::block::{self, BLANKS, indentation};
+use super::cursor::Cursor;
+use super::diag::Diag;
+use super::names::{SETTINGS, verb};
+use super::span::{FileId, Span, Spanned};
+use super::word::Broken;
+use super::{attributes, guess, misspelt, rule, settings};
+
+/// The syntax tree of a file's text, and everything that is wrong with its syntax, in the order of
+/// the text. A mistake that has one obvious meaning is mended in the tree.
+pub fn parse(file: FileId, text: &str) -> (Ast, Vec<Diag>) {
+    // Half of what places can count, so that no sum of two overflows.
+    if text.len() > (u32::MAX / 2) as usize {
+        let diag = Diag::error("E0122", "a workflow file is at most 2 GiB long");
+        return (Ast::default(), vec![diag]);
+    }
+    let mut parser = Parser {
+        cursor: Cursor { file, text, at: 0 },
+        diags: Vec::new(),
+        ast: Ast::default(),
+        doc: Vec::new(),
+        attributes: Vec::new(),
+        attributes_doc: None,
+        before: Before::Nothing,
+    };
+    parser.cursor.take("\u{feff}");
+    parser.check_nul();
+    while !parser.cursor.is_at_end() {
+        let before = parser.cursor.at;
+        parser.line();
+        debug_assert!(parser.cursor.at > before, "each line is passed");
+    }
+    parser.unused_attributes();
+    misspelt::mend(&mut parser.ast, &mut parser.diags);
+    let mut diags = parser.diags;
+    diags.sort_by_key(|diag| diag.primary.as_ref().map(|label| label.span.start));
+    (parser.ast, diags)
+}
+
+/// What stands above the line that is read: it says whose an indented line was to be.
+#[derive(Clone, Copy)]
+enum Before {
+    Nothing,
+    /// A setting's keyword.
+    Setting(Span),
+    /// A rule, its recipe included if it has one.
+    Rule {
+        header: Span,
+        has_recipe: bool,
+        /// The first comment at the header's depth since.
+        comment: Option<Span>,
+    },
+    /// Something that was reported.
+    Broken,
+}
+
+pub(super) struct Parser<'a> {
+    pub cursor: Cursor<'a>,
+    pub diags: Vec<Diag>,
+    ast: Ast,
+    /// Comment lines that touch the line that is read.
+    doc: Vec<&'a str>,
+    /// Attribute lines that wait for their rule.
+    attributes: Vec<Attribute>,
+    attributes_doc: Option<String>,
+    before: Before,
+}
+
+impl<'a> Parser<'a> {
+    fn check_nul(&mut self) {
+        if let Some(at) = self.cursor.text.find('\0') {
+            self.diags.push(
+                Diag::error("E0118", "a NUL byte stands in this file")
+                    .at(self.cursor.span(at, at + 1), "here")
+                    .note("a workflow is UTF-8 text; this may be UTF-16, or a damaged file"),
+            );
+        }
+    }
+
+    /// One line with everything that belongs to it.
+    fn line(&mut self) {
+        let cursor = &self.cursor;
+        let line = &cursor.text[cursor.at..cursor.line_end(cursor.at)];
+        let content = line.trim_start_matches(BLANKS);
+        if content.is_empty() {
+            self.doc.clear();
+            self.cursor.next_line();
+        } else if content.starts_with('#') {
+            self.comment(line, content);
+        } else if indentation(line).is_empty() {
+            match line.starts_with('[') {
+                true => self.attribute_line(),
+                false => self.item(),
+            }
+        } else {
+            self.indented();
+        }
+    }
+
+    fn comment(&mut self, line: &'a str, content: &'a str) {
+        let at = self.cursor.at;
+        let is_shebang = at == 0 && line.starts_with("#!");
+        if !is_shebang {
+            let text = content.trim_start_matches('#');
+            self.doc
+                .push(text.strip_prefix(' ').unwrap_or(text).trim_end());
+        }
+        let span = self.cursor.span(at, at + line.len());
+        if let Before::Rule { comment, .. } = &mut self.before
+            && indentation(line).is_empty()
+        {
+            comment.get_or_insert(span);
+        }
+        self.cursor.next_line();
+    }
+
+    fn take_doc(&mut self) -> Option<String> {
+        let doc = (!self.doc.is_empty()).then(|| self.doc.join("\n"));
+        self.doc.clear();
+        doc
+    }
+
+    fn attribute_line(&mut self) {
+        let doc = self.take_doc();
+        self.attributes_doc = self.attributes_doc.take().or(doc);
+        let start = self.cursor.at;
+        self.before = Before::Broken;
+        let Ok(mut found) = attributes::read(&mut self.cursor, &mut self.diags) else {
+            self.cursor.next_logical_line();
+            return;
+        };
+        if found.is_empty() && !self.diags.iter().any(|diag| starts_within(diag, start)) {
+            let span = self.cursor.span(start, self.cursor.at);
+            let diag = Diag::error("E0107", "nothing stands in these brackets");
+            self.diags.push(diag.at(span, ""));
+        }
+        self.attributes.append(&mut found);
+        self.cursor.skip_blanks();
+        if !self.cursor.is_done() {
+            // What follows is read as if it began its own line.
+            let at = self.cursor.at;
+            let between = self.cursor.span(self.cursor.end_before(), at);
+            self.diags.push(
+                Diag::error("E0119", "attributes have a line of their own")
+                    .at(
+                        self.cursor.span(at, at + self.cursor.until_blank().len()),
+                        "",
+                    )
+                    .fix("break the line here", between, "\n"),
+            );
+            return;
+        }
+        self.cursor.next_line();
+    }
+
+    /// Attributes that no rule follows.
+    fn unused_attributes(&mut self) {
+        let attributes = std::mem::take(&mut self.attributes);
+        self.attributes_doc = None;
+        if let (Some(first), Some(last)) = (attributes.first(), attributes.last()) {
+            self.diags.push(
+                Diag::error("E0113", "these attributes belong to no rule")
+                    .at(first.span.to(last.span), "no rule follows")
+                    .help("attributes stand on the lines above the rule they belong to"),
+            );
+        }
+    }
+
+    /// A setting, a rule, or something unknown.
+    fn item(&mut self) {
+        let start = self.cursor.at;
+        let doc = self.take_doc();
+        let mut keyword = match self.cursor.take_name() {
+            Some(name) => name,
+            None => self.no_keyword(),
+        };
+        let is_known = |word: &str| verb(word).is_some() || SETTINGS.contains(&word);
+        if !is_known(&keyword.value) {
+            let facts = guess::Facts {
+                // A line right under a header without a recipe was to be one.
+                header_without_recipe: match self.before {
+                    Before::Rule {
+                        header,
+                        has_recipe: false,
+                        comment: None,
+                    } => Some(header),
+                    _ => None,
+                },
+            };
+            if let Some(end) = self.rest_of_here_document(start) {
+                // The recipe's lexer reports that the document is not closed.
+                self.cursor.at = end;
+                self.skip_block();
+                return;
+            }
+            let (diag, meant) = guess::unknown(&self.cursor, &keyword, facts);
+            self.diags.push(diag);
+            match meant {
+                Some(meant) => keyword.value = meant.to_string(),
+                None => {
+                    self.unused_by_broken();
+                    self.cursor.at = start;
+                    self.cursor.next_logical_line();
+                    self.skip_block();
+                    return;
+                }
+            }
+        }
+        let mut named = None;
+        let read = match verb(&keyword.value) {
+            Some(value) => self.rule(
+                Spanned {
+                    value,
+                    span: keyword.span,
+                },
+                &mut named,
+            ),
+            None => {
+                self.unused_attributes();
+                let read = settings::read(&mut self.cursor, &keyword, &mut named, &mut self.diags);
+                if read.is_err() {
+                    self.cursor.at = start;
+                    self.cursor.next_logical_line();
+                }
+                read.map(|kind| (kind, self.cursor.end_before()))
+            }
+        };
+        match read {
+            Ok((kind, end)) => {
+                let doc = match kind {
+                    ItemKind::Rule(_) => self.attributes_doc.take().or(doc),
+                    _ => doc,
+                };
+                let span = self.cursor.span(start, end);
+                let is_rule = matches!(kind, ItemKind::Rule(_));
+                self.ast.items.push(Item { span, doc, kind });
+                if !is_rule {
+                    self.end_of_line();
+                    self.before = Before::Setting(keyword.span);
+                }
+            }
+            Err(Broken) => {
+                self.ast.broken.extend(named);
+                self.unused_by_broken();
+                self.skip_block();
+            }
+        }
+    }
+
+    /// A line that begins with no name: what stands there up to a blank.
+    fn no_keyword(&mut self) -> Name {
+        let at = self.cursor.at;
+        let token = self.cursor.until_blank();
+        self.cursor.at += token.len();
+        Name {
+            value: token.to_string(),
+            span: self.cursor.span(at, at + token.len()),
+        }
+    }
+
+    fn rule(
+        &mut self,
+        verb: Spanned<super::ast::Verb>,
+        named: &mut Option<Name>,
+    ) -> Result<(ItemKind, usize), Broken> {
+        let header = rule::read(&mut self.cursor, verb, named, &mut self.diags);
+        let mut rule: Rule = match header {
+            Ok(rule) => rule,
+            Err(Broken) => {
+                self.cursor.at = verb.span.start as usize;
+                self.cursor.next_logical_line();
+                return Err(Broken);
+            }
+        };
+        let has_comment = self.cursor.byte() == Some(b'#');
+        self.cursor.next_line();
+        let mut end = rule.header.end as usize;
+        if let Some(block) = block::read(&mut self.cursor, &mut self.diags) {
+            if let Some(word) = block.continues_header {
+                self.forgotten_backslash(&rule, word, has_comment);
+                return Err(Broken);
+            }
+            end = block.recipe.span.end as usize;
+            rule.recipe = Some(block.recipe);
+        }
+        rule.attributes = std::mem::take(&mut self.attributes);
+        self.before = Before::Rule {
+            header: rule.header,
+            has_recipe: rule.recipe.is_some(),
+            comment: None,
+        };
+        Ok((ItemKind::Rule(Box::new(rule)), end))
+    }
+
+    /// Behind a setting nothing more stands on its line.
+    fn end_of_line(&mut self) {
+        self.cursor.skip_blanks();
+        if !self.cursor.is_done() {
+            let at = self.cursor.at;
+            let line = self.cursor.text[at..self.cursor.line_end(at)].trim_end_matches(BLANKS);
+            self.diags.push(
+                Diag::error("E0119", "something follows that does not belong here")
+                    .at(
+                        self.cursor.span(at, at + line.len()),
+                        "the item ends before this",
+                    )
+                    .help("a word with a blank in it is quoted: \"a b\""),
+            );
+            self.cursor.next_logical_line();
+            return;
+        }
+        self.cursor.next_line();
+    }
+
+    /// Attributes of an item that is reported already.
+    fn unused_by_broken(&mut self) {
+        self.attributes.clear();
+        self.attributes_doc = None;
+    }
+
+    /// Passes the block under something that is reported already; the cursor is at a line's start.
+    fn skip_block(&mut self) {
+        self.before = Before::Broken;
+        let closes = [")", "]", "}"];
+        while !self.cursor.is_at_end() {
+            let line = &self.cursor.text[self.cursor.at..self.cursor.line_end(self.cursor.at)];
+            let is_part =
+                !indentation(line).is_empty() || closes.contains(&line.trim_end_matches(BLANKS));
+            if !is_part {
+                return;
+            }
+            self.cursor.next_line();
+        }
+    }
+}
+
+fn starts_within(diag: &Diag, start: usize) -> bool {
+    let place = diag.primary.as_ref().map(|label| label.span.start as usize);
+    place.is_some_and(|place| place >= start)
+}

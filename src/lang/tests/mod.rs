@@ -1,0 +1,7 @@
+//! Files good and wrong, and what is made of them.
+
+mod dump;
+mod good;
+mod hostile;
+mod recipes;
+mod wrong;

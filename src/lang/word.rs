@@ -1,0 +1,254 @@
+//! Reads one word: bare, quoted and raw pieces that touch, with globs and holes.
+
+mod brace;
+mod quoted;
+
+use super::ast::{Glob, Piece, Word};
+use super::cursor::Cursor;
+use super::diag::Diag;
+
+/// The word could not be read; the diagnostic is made.
+pub(super) struct Broken;
+
+/// Bytes that end a bare word besides blanks, and whether `->` does.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    bytes: &'static [u8],
+    arrow: bool,
+}
+
+/// A setting's value that is not in a list.
+pub(super) const VALUE: Ends = Ends {
+    bytes: b"",
+    arrow: false,
+};
+/// A header's sources, extras and outputs.
+pub(super) const HEADER: Ends = Ends {
+    bytes: b"",
+    arrow: true,
+};
+/// Before a header's colon.
+pub(super) const BEFORE_COLON: Ends = Ends {
+    bytes: b":",
+    arrow: true,
+};
+/// In `[ ]`.
+pub(super) const BRACKETS: Ends = Ends {
+    bytes: b",]",
+    arrow: false,
+};
+/// In `( )`.
+pub(super) const PARENTHESES: Ends = Ends {
+    bytes: b",)",
+    arrow: false,
+};
+
+/// Where pieces are read until.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Bare,
+    /// `"…"`
+    Quotes,
+    /// `{…,…}` in a bare word.
+    Choice,
+    /// `{…,…}` in quotes.
+    QuotedChoice,
+}
+
+struct Reader<'c, 'a> {
+    cursor: &'c mut Cursor<'a>,
+    ends: Ends,
+    diags: &'c mut Vec<Diag>,
+    is_quoted: bool,
+    /// No `]` stands between here and this place.
+    no_class_before: usize,
+}
+
+/// The word that stands at the cursor; `None` where none begins.
+pub(super) fn read(
+    cursor: &mut Cursor,
+    ends: Ends,
+    diags: &mut Vec<Diag>,
+) -> Result<Option<Word>, Broken> {
+    let start = cursor.at;
+    if cursor.byte() == Some(b'(') {
+        diags.push(
+            Diag::error("E0109", "a word cannot begin with a parenthesis")
+                .at(cursor.span(start, start + 1), "")
+                .help("a list is written `[a, b]`; write `\\(` for the character itself"),
+        );
+        return Err(Broken);
+    }
+    let mut reader = Reader {
+        cursor,
+        ends,
+        diags,
+        is_quoted: false,
+        no_class_before: 0,
+    };
+    let mut pieces = Vec::new();
+    reader.pieces(Within::Bare, 0, &mut pieces)?;
+    let is_quoted = reader.is_quoted;
+    let end = cursor.at;
+    Ok((end > start).then(|| Word {
+        span: cursor.span(start, end),
+        pieces,
+        is_quoted,
+    }))
+}
+
+/// `"…"` or `'…'` as plain text, for values that are commands; `None` where no quote begins.
+pub(super) fn read_command(
+    cursor: &mut Cursor,
+    diags: &mut Vec<Diag>,
+) -> Result<Option<Word>, Broken> {
+    let start = cursor.at;
+    let mut reader = Reader {
+        cursor,
+        ends: VALUE,
+        diags,
+        is_quoted: true,
+        no_class_before: 0,
+    };
+    let mut pieces = Vec::new();
+    match reader.cursor.byte() {
+        Some(b'\'') => reader.raw(&mut pieces)?,
+        Some(b'"') => {
+            reader.cursor.at += 1;
+            loop {
+                if reader.cursor.line_ends(reader.cursor.at) {
+                    return Err(reader.unclosed(start, start + 1, "quote", "\""));
+                }
+                match reader.cursor.byte() {
+                    Some(b'"') => break,
+                    Some(b'\\') => reader.escape(true, &mut pieces)?,
+                    _ => reader.character(&mut pieces),
+                }
+            }
+            reader.cursor.at += 1;
+        }
+        _ => return Ok(None),
+    }
+    let end = cursor.at;
+    Ok(Some(Word {
+        span: cursor.span(start, end),
+        pieces,
+        is_quoted: true,
+    }))
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ => pieces.push(Piece::Text(text.to_string())),
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Reads until what ends `within`, which is left to be read.
+    fn pieces(
+        &mut self,
+        within: Within,
+        depth: usize,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), Broken> {
+        let in_choice = matches!(within, Within::Choice | Within::QuotedChoice);
+        let in_quotes = matches!(within, Within::Quotes | Within::QuotedChoice);
+        let mut parentheses = 0usize;
+        loop {
+            let at = self.cursor.at;
+            let Some(byte) = self.cursor.byte() else {
+                return Ok(());
+            };
+            match byte {
+                b'\n' => return Ok(()),
+                b'\r' if self.cursor.line_ends(at) || !in_quotes => return Ok(()),
+                b' ' | b'\t' if !in_quotes => return Ok(()),
+                b'"' if in_quotes => return Ok(()),
+                b',' | b'}' if in_choice => return Ok(()),
+                b'-' if within == Within::Bare
+                    && self.ends.arrow
+                    && self.cursor.rest().starts_with("->") =>
+                {
+                    return Ok(());
+                }
+                b')' if within == Within::Bare && parentheses > 0 => {
+                    parentheses -= 1;
+                    self.character(pieces);
+                }
+                _ if within == Within::Bare && self.ends.bytes.contains(&byte) => return Ok(()),
+                b'(' => {
+                    parentheses += 1;
+                    self.character(pieces);
+                }
+                b'\\' if self.cursor.line_ends(at + 1) => {
+                    if in_quotes || at + 1 < self.cursor.text.len() {
+                        return Ok(());
+                    }
+                    self.cursor.at += 1;
+                    let span = self.cursor.span(at, at + 1);
+                    self.diags.push(
+                        Diag::error("E0115", "nothing follows the backslash")
+                            .at(span, "the file ends here"),
+                    );
+                    return Err(Broken);
+                }
+                b'\\' => self.escape(in_quotes, pieces)?,
+                b'\'' if !in_quotes => self.raw(pieces)?,
+                b'"' => self.quoted(depth, pieces)?,
+                b'*' => {
+                    let is_double = self.cursor.take("**");
+                    self.cursor.at += usize::from(!is_double);
+                    pieces.push(Piece::Glob(if is_double {
+                        Glob::DoubleStar
+                    } else {
+                        Glob::Star
+                    }));
+                }
+                b'?' => {
+                    self.cursor.at += 1;
+                    pieces.push(Piece::Glob(Glob::Any));
+                }
+                b'[' => self.class(in_quotes, pieces)?,
+                b'{' => self.brace(in_quotes, depth, pieces)?,
+                b'}' => {
+                    let span = self.cursor.span(at, at + 1);
+                    self.diags.push(
+                        Diag::error("E0116", "this `}` closes nothing")
+                            .at(span, "no `{` before it in this word")
+                            .fix("write `\\}` for the character itself", span, "\\}"),
+                    );
+                    self.character(pieces);
+                }
+                _ => self.character(pieces),
+            }
+        }
+    }
+
+    /// Takes one character as itself.
+    fn character(&mut self, pieces: &mut Vec<Piece>) {
+        let rest = self.cursor.rest();
+        let Some(c) = rest.chars().next() else { return };
+        if !c.is_ascii() {
+            self.check_character(c);
+        }
+        push_text(pieces, &rest[..c.len_utf8()]);
+        self.cursor.at += c.len_utf8();
+    }
+
+    fn unclosed(&mut self, start: usize, end: usize, what: &str, closer: &str) -> Broken {
+        let span = self.cursor.span(start, end);
+        let opener = &self.cursor.text[start..end];
+        self.diags.push(
+            Diag::error(
+                if what == "quote" { "E0105" } else { "E0106" },
+                format!("this {what} is not closed"),
+            )
+            .at(span, format!("no `{closer}` on this line"))
+            .help(format!(
+                "close it, or write `\\{opener}` for the character itself"
+            )),
+        );
+        Broken
+    }
+}
