@@ -1,1 +1,212 @@
 //! Names resolved, patterns compiled, needs known: what the rules mean, before any file is looked at.
+//!
+//! `load` turns a syntax tree into a [`Workflow`]; its mistakes come as diagnostics, all at once.
+
+pub mod attribute;
+pub mod captures;
+pub mod expr;
+pub mod header;
+pub mod load;
+pub mod order;
+pub mod param;
+pub mod recipe;
+pub mod scope;
+pub mod shape;
+
+use bstr::BString;
+
+use crate::dense::{Interner, Table};
+use crate::lang::Span;
+use crate::lang::ast::Verb;
+use crate::pattern::{Filter, NameId, Pattern, Shape, intersects};
+
+pub use expr::{Expr, Fact, FileSet, Part, Word};
+pub use load::load;
+pub use param::{Override, Param, Type};
+pub use recipe::Recipe;
+
+/// The name under which the groups of a `regex` are kept: `{re[1]}`. Interned first.
+pub const GROUP: NameId = NameId(0);
+
+crate::define_id!(
+    /// A rule, in the order of the file.
+    RuleId
+);
+
+crate::define_id!(
+    /// A `jobs_limit`, named or a rule's own.
+    LimitId
+);
+
+/// A whole workflow: what its text means.
+#[derive(Default)]
+pub struct Workflow {
+    pub params: Vec<Param>,
+    pub limits: Table<LimitId, Limit>,
+    /// Environment of every recipe.
+    pub env: Vec<(String, BString)>,
+    pub rules: Table<RuleId, Rule>,
+    /// Names of captures; `GROUP` is the first.
+    pub names: Interner<NameId>,
+    /// The rules, upstream first.
+    pub order: Vec<RuleId>,
+    /// By rule: those whose files may be its items through a glob or a file's name.
+    pub upstream_by_words: Table<RuleId, Vec<RuleId>>,
+    /// Rules, and rules that make files which their words name but which are not their items: they
+    /// themselves, and those that depend on them by name.
+    pub fed_back: Vec<(RuleId, RuleId)>,
+    /// What the outputs of each rule can be called.
+    pub shapes: Table<RuleId, Vec<Shape>>,
+}
+
+impl Workflow {
+    /// Whether one of the rule's outputs can be a file that `word` names.
+    pub fn may_make(&self, rule: RuleId, word: &Word) -> bool {
+        let wanted = shape::of(&shape::of_word(word, &|_| true));
+        self.shapes[rule]
+            .iter()
+            .any(|made| intersects(&[made, &wanted]))
+    }
+
+    /// Whether one of the rule's outputs can be called `path`.
+    pub fn may_make_path(&self, rule: RuleId, path: &[u8]) -> bool {
+        let wanted = shape::of(&Pattern::text(path));
+        self.shapes[rule]
+            .iter()
+            .any(|made| intersects(&[made, &wanted]))
+    }
+}
+
+/// A semaphore: at most `count` jobs hold it at once.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The name, or the rule's for a limit of its own.
+    pub name: String,
+    pub count: u32,
+    pub span: Span,
+}
+
+/// What makes a job's items: rules, files or globs.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Rule(RuleId),
+    /// A file's name or a glob.
+    Files(Word),
+}
+
+/// Sources and their filter.
+pub struct Factor {
+    pub sources: Vec<Source>,
+    pub filter: Filter,
+    /// Where the filter stands, with its keyword; the whole header where there is none.
+    pub filter_span: Span,
+    /// How it was written, for messages.
+    pub filter_text: String,
+}
+
+impl Factor {
+    /// The filter's suffix, where it is one.
+    pub fn suffix(&self) -> Option<&[u8]> {
+        match &self.filter {
+            Filter::Suffix(suffix) => Some(suffix),
+            _ => None,
+        }
+    }
+}
+
+/// A `with` or `using` word.
+#[derive(Clone, Debug)]
+pub struct Extra {
+    pub name: Option<String>,
+    pub source: Source,
+}
+
+/// An output word.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub name: Option<String>,
+    pub word: Word,
+    /// It is put in the place of the filter's suffix; otherwise it is a whole path.
+    pub replaces_suffix: bool,
+}
+
+impl Output {
+    /// The outputs are known only when the job has run.
+    pub fn is_glob(&self) -> bool {
+        self.word.has_glob()
+    }
+}
+
+/// What one job takes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Needs {
+    pub cores: u32,
+    pub limits: Vec<LimitId>,
+}
+
+pub struct Rule {
+    pub name: String,
+    pub doc: Option<String>,
+    pub verb: Verb,
+    /// The header, from the verb to its last word.
+    pub span: Span,
+    pub name_span: Span,
+    /// None for `originate`; one for the other verbs.
+    pub factors: Vec<Factor>,
+    pub with: Vec<Extra>,
+    /// Replaces the job's inputs when there is any.
+    pub using: Vec<Extra>,
+    /// One group, but for `originate`: one per job.
+    pub outputs: Vec<Vec<Output>>,
+    pub recipe: Option<Recipe>,
+    pub needs: Needs,
+    pub after: Vec<RuleId>,
+    pub priority: i32,
+    /// `None`: the run's default.
+    pub retries: Option<u32>,
+    /// The captures that its jobs' items bring along.
+    pub captures: Vec<NameId>,
+    /// Captures whose text is known to have no `/` in it.
+    pub flat_captures: Vec<NameId>,
+}
+
+impl Rule {
+    /// Its jobs' outputs are known only when they have run.
+    pub fn makes_unknown_files(&self) -> bool {
+        matches!(self.verb, Verb::Split | Verb::Subdivide)
+    }
+
+    /// One job, or one per set of outputs, over many items.
+    pub fn gathers(&self) -> bool {
+        matches!(self.verb, Verb::Split | Verb::Merge | Verb::Collate)
+    }
+
+    /// All words that ask for inputs: sources, `with` and `using`.
+    pub fn asked(&self) -> impl Iterator<Item = &Source> {
+        let sources = self.factors.iter().flat_map(|factor| &factor.sources);
+        let extras = self
+            .with
+            .iter()
+            .chain(&self.using)
+            .map(|extra| &extra.source);
+        sources.chain(extras)
+    }
+}
+
+impl Verb {
+    /// As it is written.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Verb::Originate => "originate",
+            Verb::Transform => "transform",
+            Verb::Split => "split",
+            Verb::Subdivide => "subdivide",
+            Verb::Merge => "merge",
+            Verb::Collate => "collate",
+            Verb::Product => "product",
+            Verb::Combinations => "combinations",
+            Verb::Permutations => "permutations",
+            Verb::CombinationsWithReplacement => "combinations_with_replacement",
+        }
+    }
+}

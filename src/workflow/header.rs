@@ -1,0 +1,595 @@
+//! One rule's header: its sources and filter first, and once captures are known its other words.
+
+use super::captures::Captures;
+use super::expr::{Expr, Part, Word};
+use super::load::{Loader, unknown_name};
+use super::scope::{BUILT_IN, Scope, Site, Unknown};
+use super::{Extra, Factor, Needs, Output, Rule, Source, recipe};
+use crate::lang::ast::{self, FilterKind, Glob, Piece, Verb};
+use crate::lang::nearest::nearest;
+use crate::lang::{Diag, Span};
+use crate::pattern::{self, Capture, Filter, NameId, Pattern};
+
+/// A rule on its way: sources and filter are resolved, the rest follows in `finish`.
+pub struct Header {
+    pub rule: Rule,
+    /// Captures of the filter.
+    pub filter_captures: Vec<NameId>,
+    /// Captures of a template that have no `/` in them.
+    pub flat_captures: Vec<NameId>,
+    /// Names in the output words.
+    pub output_names: Vec<NameId>,
+    pub has_groups: bool,
+}
+
+impl Header {
+    /// A source as messages name it.
+    pub fn shown(&self, source: &Source, headers: &[Header]) -> String {
+        match source {
+            Source::Rule(rule) => format!("`{}`", headers[rule.0 as usize].rule.name),
+            Source::Files(_) => "a file".into(),
+        }
+    }
+}
+
+/// Resolves the sources, the filter and the attributes of a rule.
+pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> Header {
+    loader.check_verb(rule);
+    let attributes = loader.attributes(rule);
+    let mut filter_captures = Vec::new();
+    let mut flat_captures = Vec::new();
+    let mut has_groups = false;
+    let mut factors = Vec::new();
+    for factor in &rule.factors {
+        let mut sources = Vec::new();
+        for word in &factor.sources {
+            sources.extend(source(loader, word, Some(rule)));
+        }
+        let (filter, template) =
+            resolve_filter(loader, factor.filter.as_ref(), &mut filter_captures);
+        has_groups |= factor
+            .filter
+            .as_ref()
+            .is_some_and(|f| f.kind == FilterKind::Regex);
+        if let Some((template, _)) = &template {
+            let flat = template.captures().filter(|capture| !capture.spans_folders);
+            flat_captures.extend(flat.map(|capture| capture.name));
+        }
+        if let (true, Some((template, word))) = (factor.sources.is_empty(), template) {
+            sources.push(Source::Files(as_glob(&template, word.span)));
+        }
+        let span = factor
+            .filter
+            .as_ref()
+            .map_or(rule.header, |filter| filter.span);
+        let filter_text = loader.sources.text(span).to_string();
+        factors.push(Factor {
+            sources,
+            filter,
+            filter_span: span,
+            filter_text,
+        });
+    }
+    for name in &filter_captures {
+        clashes(loader, *name, rule);
+    }
+    let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
+    let holes = words.flat_map(|named| &named.word.pieces);
+    let names: Vec<&str> = holes
+        .filter_map(|piece| match piece {
+            Piece::Hole(hole) => Some(hole.name.value.as_str()),
+            _ => None,
+        })
+        .collect();
+    let output_names = names
+        .iter()
+        .map(|name| loader.names().intern(name.as_bytes()))
+        .collect();
+    Header {
+        rule: Rule {
+            name: rule.name.value.clone(),
+            doc,
+            verb: rule.verb.value,
+            span: rule.header,
+            name_span: rule.name.span,
+            factors,
+            with: Vec::new(),
+            using: Vec::new(),
+            outputs: Vec::new(),
+            recipe: None,
+            needs: Needs {
+                cores: attributes.cores.unwrap_or(1),
+                limits: attributes.limits,
+            },
+            after: attributes.after,
+            priority: attributes.priority,
+            retries: attributes.retries,
+            captures: Vec::new(),
+            flat_captures: Vec::new(),
+        },
+        filter_captures,
+        flat_captures,
+        output_names,
+        has_groups,
+    }
+}
+
+/// A capture with the name of a param or let.
+fn clashes(loader: &mut Loader, name: NameId, rule: &ast::Rule) {
+    let text = loader.workflow.names.get(name).to_string();
+    if let Some((_, span)) = loader.constants.values.get(&text) {
+        loader.diags.push(
+            Diag::error(
+                "E0251",
+                format!("`{text}` is a capture and also a param or let"),
+            )
+            .at(rule.header, "captured here")
+            .and(*span, "given a value here")
+            .help("rename one of them"),
+        );
+    }
+}
+
+/// A word that names a rule or files.
+fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Vec<Source> {
+    if let (false, Some(name)) = (word.is_quoted, word.plain())
+        && is_name(&name)
+    {
+        return match loader.rules.get(&name) {
+            Some(&found) => vec![Source::Rule(found)],
+            None => {
+                let diag = no_such_rule(loader, &name, word.span);
+                loader.diags.push(diag);
+                Vec::new()
+            }
+        };
+    }
+    let site = Site::Source;
+    let scope_of = RuleScope {
+        rule,
+        captures: &Captures::default(),
+        has_groups: false,
+    };
+    resolve_words(loader, word, site, &scope_of, &[], &[])
+        .into_iter()
+        .map(Source::Files)
+        .collect()
+}
+
+/// The diagnostic for a name that no rule has.
+pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
+    let diag =
+        Diag::error("E0252", format!("there is no rule named `{name}`")).at(span, "asked for here");
+    let mut names: Vec<&str> = loader.rules.keys().map(String::as_str).collect();
+    names.sort();
+    match nearest(name, names) {
+        Some(near) => diag.fix(format!("did you mean `{near}`?"), span, near),
+        None => diag.help(format!("a file is written with its folder: `./{name}`")),
+    }
+}
+
+/// A letter or `_`, then letters, digits, `_`, `-`.
+pub fn is_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+type Template<'a> = Option<(Pattern, &'a ast::Word)>;
+
+fn resolve_filter<'a>(
+    loader: &mut Loader,
+    filter: Option<&'a ast::Filter>,
+    captures: &mut Vec<NameId>,
+) -> (Filter, Template<'a>) {
+    let Some(filter) = filter else {
+        return (Filter::All, None);
+    };
+    match filter.kind {
+        FilterKind::Suffix => {
+            let text = loader.text(&filter.word).unwrap_or_default();
+            if text.is_empty() {
+                loader.diags.push(
+                    Diag::error("E0253", "an empty suffix matches every file")
+                        .at(filter.span, "say which ending: `suffix .txt`"),
+                );
+            }
+            (Filter::suffix(&text), None)
+        }
+        FilterKind::Match => {
+            let Some(pattern) = template(loader, &filter.word) else {
+                return (Filter::All, None);
+            };
+            for part in &pattern.0 {
+                if let pattern::Part::Capture(capture) = part
+                    && !captures.contains(&capture.name)
+                {
+                    captures.push(capture.name);
+                }
+            }
+            match Filter::template(&pattern) {
+                Ok(compiled) => (compiled, Some((pattern, &filter.word))),
+                Err(error) => {
+                    loader.diags.push(
+                        Diag::error("E0254", "this template cannot be understood")
+                            .at(filter.word.span, error.to_string()),
+                    );
+                    (Filter::All, None)
+                }
+            }
+        }
+        FilterKind::Regex => {
+            let text = filter.word.plain();
+            let Some(text) = text else {
+                loader.diags.push(
+                    Diag::error("E0255", "a regular expression stands in single quotes")
+                        .at(
+                            filter.word.span,
+                            "braces and stars mean other things in bare words",
+                        )
+                        .fix(
+                            "quote it",
+                            filter.word.span,
+                            format!("'{}'", loader.sources.text(filter.word.span)),
+                        ),
+                );
+                return (Filter::All, None);
+            };
+            let names = &mut loader.workflow.names;
+            let mut found = Vec::new();
+            let compiled = Filter::regex(&text, &mut |name| {
+                let id = names.intern(name.as_bytes());
+                found.push(id);
+                id
+            });
+            match compiled {
+                Ok(compiled) => {
+                    captures.extend(found);
+                    (compiled, None)
+                }
+                Err(error) => {
+                    loader.diags.push(
+                        Diag::error("E0256", "this is no regular expression")
+                            .at(filter.word.span, error.to_string()),
+                    );
+                    (Filter::All, None)
+                }
+            }
+        }
+    }
+}
+
+/// A `match` template: names that are params or lets are their values, all others captures.
+fn template(loader: &mut Loader, word: &ast::Word) -> Option<Pattern> {
+    let mut parts = Vec::new();
+    for piece in &word.pieces {
+        match piece {
+            Piece::Text(text) => parts.push(pattern::Part::Text(text.as_bytes().into())),
+            Piece::Glob(glob) => parts.push(glob_part(loader, glob)?),
+            Piece::Hole(hole) => {
+                let name = hole.name.value.as_str();
+                let is_constant = loader.constants.values.contains_key(name)
+                    || BUILT_IN.contains(&name)
+                    || !hole.access.is_empty();
+                if is_constant {
+                    let text = loader.text(&ast::Word {
+                        span: hole.span,
+                        pieces: vec![piece.clone()],
+                        is_quoted: false,
+                    })?;
+                    parts.push(pattern::Part::Text(text));
+                    continue;
+                }
+                parts.push(pattern::Part::Capture(Capture {
+                    name: loader.names().intern(name.as_bytes()),
+                    spans_folders: hole.spans_folders,
+                    constraint: hole.constraint.as_ref().map(|regex| regex.value.clone()),
+                }));
+            }
+        }
+    }
+    Some(Pattern(parts))
+}
+
+/// The glob of all files that a template could match.
+fn as_glob(template: &Pattern, span: Span) -> Word {
+    let parts = template.0.iter().map(|part| match part {
+        pattern::Part::Capture(capture) if capture.spans_folders => {
+            Part::Glob(pattern::Part::DoubleStar)
+        }
+        pattern::Part::Capture(_) => Part::Glob(pattern::Part::Star),
+        pattern::Part::Text(text) => Part::Text(text.clone()),
+        other => Part::Glob(other.clone()),
+    });
+    Word {
+        span,
+        parts: parts.collect(),
+    }
+}
+
+/// What a rule's words may use.
+struct RuleScope<'a> {
+    rule: Option<&'a ast::Rule>,
+    captures: &'a Captures,
+    has_groups: bool,
+}
+
+/// Resolves a word; one that is nothing but a list param is several words.
+fn resolve_words(
+    loader: &mut Loader,
+    word: &ast::Word,
+    site: Site,
+    rule: &RuleScope,
+    input_slots: &[Option<String>],
+    output_slots: &[Option<String>],
+) -> Vec<Word> {
+    let verb = rule.rule.map(|rule| rule.verb.value);
+    let mut parts = Vec::new();
+    let mut is_good = true;
+    for piece in &word.pieces {
+        let part = match piece {
+            Piece::Text(text) => Part::Text(text.as_bytes().into()),
+            Piece::Glob(glob) => match glob_part(loader, glob) {
+                Some(part) => Part::Glob(part),
+                None => return Vec::new(),
+            },
+            Piece::Hole(hole) => {
+                let scope = Scope {
+                    constants: &loader.constants,
+                    names: &loader.workflow.names,
+                    captures: &rule.captures.known,
+                    partial: &rule.captures.partial,
+                    has_groups: rule.has_groups,
+                    is_one_job: matches!(verb, Some(Verb::Merge | Verb::Split)),
+                    input_slots,
+                    output_slots,
+                    outputs_unknown: false,
+                    site,
+                };
+                match scope.resolve(hole) {
+                    Ok(Expr::List(items)) if word.pieces.len() == 1 => {
+                        let word = |item| Word {
+                            span: word.span,
+                            parts: vec![Part::Text(item)],
+                        };
+                        return items.into_iter().map(word).collect();
+                    }
+                    Ok(Expr::List(_)) => {
+                        loader.diags.push(
+                            Diag::error("E0210", "a list cannot stand inside a word")
+                                .at(hole.span, "this is a list")
+                                .help(format!("pick one: `{{{}[0]}}`", hole.name.value)),
+                        );
+                        is_good = false;
+                        continue;
+                    }
+                    Ok(Expr::Text(text)) => Part::Text(text),
+                    Ok(expr) => Part::Value(expr, hole.span),
+                    Err(unknown) => {
+                        let diag = match (&unknown, site) {
+                            (Unknown::Name { nearest: None }, Site::Output | Site::Extra) => {
+                                no_capture(hole)
+                            }
+                            _ => unknown_name(hole, unknown),
+                        };
+                        loader.diags.push(diag);
+                        is_good = false;
+                        continue;
+                    }
+                }
+            }
+        };
+        parts.push(part);
+    }
+    if is_good {
+        vec![Word {
+            span: word.span,
+            parts,
+        }]
+    } else {
+        Vec::new()
+    }
+}
+
+fn no_capture(hole: &ast::Hole) -> Diag {
+    let name = &hole.name.value;
+    Diag::error("E0231", format!("nothing captures `{name}`"))
+        .at(
+            hole.span,
+            "neither this rule's filter nor its sources bring it",
+        )
+        .help(format!(
+            "capture it with a filter, such as `match …{{{name}}}…`"
+        ))
+}
+
+fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Part> {
+    Some(match glob {
+        Glob::Star => pattern::Part::Star,
+        Glob::DoubleStar => pattern::Part::DoubleStar,
+        Glob::Any => pattern::Part::Any,
+        Glob::Class(text) => pattern::Part::Class(text.clone()),
+        Glob::OneOf(choices) => {
+            let mut all = Vec::new();
+            for pieces in choices {
+                let mut parts = Vec::new();
+                for piece in pieces {
+                    parts.push(match piece {
+                        Piece::Text(text) => pattern::Part::Text(text.as_bytes().into()),
+                        Piece::Glob(inner) => glob_part(loader, inner)?,
+                        Piece::Hole(hole) => {
+                            let word = ast::Word {
+                                span: hole.span,
+                                pieces: vec![piece.clone()],
+                                is_quoted: false,
+                            };
+                            pattern::Part::Text(loader.text(&word)?)
+                        }
+                    });
+                }
+                all.push(parts);
+            }
+            pattern::Part::OneOf(all)
+        }
+    })
+}
+
+/// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
+pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captures: &Captures) {
+    let scope = RuleScope {
+        rule: Some(rule),
+        captures,
+        has_groups: header.has_groups,
+    };
+    header.rule.with = extras(loader, &rule.with, &scope);
+    header.rule.using = extras(loader, &rule.using, &scope);
+    let inputs = if header.rule.using.is_empty() {
+        &header.rule.with
+    } else {
+        &header.rule.using
+    };
+    let mut input_slots: Vec<Option<String>> = Vec::new();
+    if header.rule.using.is_empty() && rule.verb.value != Verb::Originate {
+        // The item itself is the first, without a name.
+        input_slots.push(None);
+    }
+    input_slots.extend(inputs.iter().map(|extra| extra.name.clone()));
+    twice(loader, rule.with.iter().chain(&rule.using));
+    match &rule.outputs {
+        None => loader.diags.push(
+            Diag::error("E0290", format!("`{}` names no outputs", rule.name.value))
+                .at(rule.header, "a rule without `->` does not work yet"),
+        ),
+        Some(groups) => outputs(loader, rule, groups, header, &scope, &input_slots),
+    }
+    let output_slots: Vec<Option<String>> = header
+        .rule
+        .outputs
+        .first()
+        .into_iter()
+        .flatten()
+        .map(|o| o.name.clone())
+        .collect();
+    let scope = recipe::RecipeScope {
+        captures,
+        has_groups: header.has_groups,
+        is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
+        input_slots: &input_slots,
+        output_slots: &output_slots,
+        outputs_unknown: header.rule.makes_unknown_files()
+            && header.rule.outputs.iter().flatten().any(Output::is_glob),
+    };
+    header.rule.recipe = recipe::resolve(loader, rule, &scope);
+}
+
+fn extras(loader: &mut Loader, words: &[ast::NamedWord], scope: &RuleScope) -> Vec<Extra> {
+    let mut found = Vec::new();
+    for named in words {
+        let name = named.name.as_ref().map(|name| name.value.clone());
+        let is_rule =
+            !named.word.is_quoted && named.word.plain().is_some_and(|text| is_name(&text));
+        let sources = if is_rule {
+            source(loader, &named.word, scope.rule)
+        } else {
+            resolve_words(loader, &named.word, Site::Extra, scope, &[], &[])
+                .into_iter()
+                .map(Source::Files)
+                .collect()
+        };
+        found.extend(sources.into_iter().map(|source| Extra {
+            name: name.clone(),
+            source,
+        }));
+    }
+    found
+}
+
+/// Two words with one name.
+fn twice<'a>(loader: &mut Loader, words: impl Iterator<Item = &'a ast::NamedWord>) {
+    let mut seen: Vec<&ast::Name> = Vec::new();
+    for name in words.filter_map(|named| named.name.as_ref()) {
+        match seen.iter().find(|first| first.value == name.value) {
+            Some(first) => loader.diags.push(
+                Diag::error(
+                    "E0257",
+                    format!("`{}` names two words of one rule", name.value),
+                )
+                .at(name.span, "the second")
+                .and(first.span, "the first"),
+            ),
+            None => seen.push(name),
+        }
+    }
+}
+
+fn outputs(
+    loader: &mut Loader,
+    rule: &ast::Rule,
+    groups: &[ast::OutputGroup],
+    header: &mut Header,
+    scope: &RuleScope,
+    input_slots: &[Option<String>],
+) {
+    let is_originate = rule.verb.value == Verb::Originate;
+    let has_suffix = rule
+        .factors
+        .first()
+        .and_then(|factor| factor.filter.as_ref())
+        .is_some_and(|filter| filter.kind == FilterKind::Suffix);
+    let mut all: Vec<Vec<Output>> = Vec::new();
+    for group in groups {
+        if group.in_parentheses && !is_originate {
+            loader.diags.push(
+                Diag::error("E0258", "only `originate` groups its outputs").at(
+                    group.span,
+                    "the outputs of one job stand side by side, without ( )",
+                ),
+            );
+        }
+        let mut outputs = Vec::new();
+        for named in &group.words {
+            let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
+            for word in words {
+                check_glob(loader, rule, &word);
+                let replaces_suffix = has_suffix && !is_whole_path(&named.word);
+                let name = named.name.as_ref().map(|name| name.value.clone());
+                outputs.push(Output {
+                    name,
+                    word,
+                    replaces_suffix,
+                });
+            }
+        }
+        twice(loader, group.words.iter());
+        all.push(outputs);
+    }
+    header.rule.outputs = if is_originate {
+        all
+    } else {
+        vec![all.into_iter().flatten().collect()]
+    };
+}
+
+/// With `suffix`: a `/` in it, or a `{` first.
+fn is_whole_path(word: &ast::Word) -> bool {
+    matches!(word.pieces.first(), Some(Piece::Hole(_)))
+        || word
+            .pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Text(text) if text.contains('/')))
+}
+
+fn check_glob(loader: &mut Loader, rule: &ast::Rule, word: &Word) {
+    let verb = rule.verb.value;
+    if word.has_glob() && !matches!(verb, Verb::Split | Verb::Subdivide) {
+        loader.diags.push(
+            Diag::error(
+                "E0259",
+                format!("an output of `{}` must be one file", verb.keyword()),
+            )
+            .at(word.span, "this is a glob")
+            .help("`split` and `subdivide` make as many files as they like")
+            .help("a file with such a character in its name is quoted: `\"a*b\"`"),
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! Which rules are upstream of which: by name, and by the files that their words can name.
+//!
+//! A rule is upstream through a word when one of its output shapes and that word (with the rule's
+//! filter) can name one file. A rule is never its own upstream that way, nor upstream of a rule
+//! that it depends on by name.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use bstr::BString;
+
+use super::header::Header;
+use super::{Filter, Rule, RuleId, Source, shape};
+use crate::dense::{Id, Table};
+use crate::lang::{Diag, Sources, Span};
+use crate::pattern::{self, Pattern, Shape, intersects};
+
+/// The rules in an order in which they can be expanded.
+pub struct Ordered {
+    pub order: Vec<RuleId>,
+    pub upstream_by_words: Table<RuleId, Vec<RuleId>>,
+    pub fed_back: Vec<(RuleId, RuleId)>,
+    pub shapes: Table<RuleId, Vec<Shape>>,
+}
+
+/// The rules with those that they name before them; `None`, and a diagnostic, where they loop.
+pub fn by_name(headers: &[Header], diags: &mut Vec<Diag>) -> Option<Vec<RuleId>> {
+    let upstream = |rule: RuleId| named(&headers[rule.index()].rule);
+    match sort(headers.len(), &upstream) {
+        Ok(order) => Some(order),
+        Err(cycle) => {
+            let rules: Vec<&Rule> = cycle
+                .iter()
+                .map(|rule| &headers[rule.index()].rule)
+                .collect();
+            let steps = rules
+                .iter()
+                .map(|rule| (rule.name_span, "needs".into()))
+                .collect();
+            diags.push(loop_of(
+                &rules,
+                steps,
+                "E0260",
+                "these rules wait for each other",
+            ));
+            None
+        }
+    }
+}
+
+/// Rules that a rule names: its sources, `with`, `using` and `after`.
+fn named(rule: &Rule) -> Vec<RuleId> {
+    let sources = rule.asked().filter_map(|source| match source {
+        Source::Rule(rule) => Some(*rule),
+        Source::Files(_) => None,
+    });
+    sources.chain(rule.after.iter().copied()).collect()
+}
+
+/// A loop of rules; with each the place that says that it needs the next, and how it does.
+fn loop_of(rules: &[&Rule], steps: Vec<(Span, String)>, code: &'static str, message: &str) -> Diag {
+    let mut names: Vec<String> = rules
+        .iter()
+        .map(|rule| format!("`{}`", rule.name))
+        .collect();
+    names.push(names[0].clone());
+    let mut diag = Diag::error(code, format!("{message}: {}", names.join(" → ")));
+    for (index, (span, how)) in steps.into_iter().take(8).enumerate() {
+        let text = format!("{} {how} {}", names[index], names[index + 1]);
+        diag = if index == 0 {
+            diag.at(span, text)
+        } else {
+            diag.and(span, text)
+        };
+    }
+    diag
+}
+
+/// Kahn's sort, the rule that stands first in the file first. An error is a loop, each followed
+/// by one that it needs.
+fn sort(n: usize, upstream: &dyn Fn(RuleId) -> Vec<RuleId>) -> Result<Vec<RuleId>, Vec<RuleId>> {
+    let all: Vec<Vec<RuleId>> = (0..n).map(|index| upstream(RuleId::new(index))).collect();
+    let mut waiting: Vec<u32> = all.iter().map(|up| up.len() as u32).collect();
+    let mut downstream: Vec<Vec<RuleId>> = vec![Vec::new(); n];
+    for (index, up) in all.iter().enumerate() {
+        for rule in up {
+            downstream[rule.index()].push(RuleId::new(index));
+        }
+    }
+    let mut ready: BinaryHeap<Reverse<RuleId>> = (0..n)
+        .filter(|&rule| waiting[rule] == 0)
+        .map(|rule| Reverse(RuleId::new(rule)))
+        .collect();
+    let mut order = Vec::with_capacity(n);
+    while let Some(Reverse(rule)) = ready.pop() {
+        order.push(rule);
+        for next in &downstream[rule.index()] {
+            waiting[next.index()] -= 1;
+            if waiting[next.index()] == 0 {
+                ready.push(Reverse(*next));
+            }
+        }
+    }
+    if order.len() == n {
+        return Ok(order);
+    }
+    // Every rule that still waits needs another one that does: walking on closes a loop.
+    let first = waiting
+        .iter()
+        .position(|&n| n > 0)
+        .expect("some rule waits");
+    let mut walked = vec![RuleId::new(first)];
+    loop {
+        let last = walked[walked.len() - 1];
+        let next = all[last.index()].iter().find(|up| waiting[up.index()] > 0);
+        let next = *next.expect("a waiting rule needs another one");
+        if let Some(start) = walked.iter().position(|&rule| rule == next) {
+            return Err(walked.split_off(start));
+        }
+        walked.push(next);
+    }
+}
+
+/// An output shape and whose it is.
+struct Made {
+    rule: RuleId,
+    shape: Shape,
+}
+
+/// Output shapes, found by literal path or by their first folder.
+#[derive(Default)]
+struct Index {
+    shapes: Vec<Made>,
+    literals: HashMap<BString, Vec<u32>>,
+    /// Shapes whose first folder is literal: literal ones and globs.
+    by_folder: HashMap<BString, (Vec<u32>, Vec<u32>)>,
+    /// Shapes that may begin with any folder.
+    anywhere: Vec<u32>,
+}
+
+/// The first folder of a shape, when text says what it is; `.` for a name without folders.
+fn first_folder(pattern: &Pattern) -> Option<BString> {
+    let Some(pattern::Part::Text(text)) = pattern.0.first() else {
+        return None;
+    };
+    match text.iter().position(|&byte| byte == b'/') {
+        Some(end) => Some(text[..end].into()),
+        None if pattern.0.len() == 1 => Some(".".into()),
+        None => None,
+    }
+}
+
+impl Index {
+    fn add(&mut self, rule: RuleId, pattern: Pattern) {
+        let at = self.shapes.len() as u32;
+        let pattern = pattern.clean();
+        let literal = pattern.literal();
+        if let Some(path) = &literal {
+            self.literals.entry(path.clone()).or_default().push(at);
+        }
+        match first_folder(&pattern) {
+            Some(folder) => {
+                let (literals, globs) = self.by_folder.entry(folder).or_default();
+                if literal.is_some() {
+                    literals.push(at)
+                } else {
+                    globs.push(at)
+                }
+            }
+            None => self.anywhere.push(at),
+        }
+        let shape = shape::of(&pattern);
+        self.shapes.push(Made { rule, shape });
+    }
+
+    /// The shapes that could meet `wanted`: a superset.
+    fn candidates(&self, wanted: &Pattern) -> Vec<u32> {
+        let mut found = self.anywhere.clone();
+        let folder = first_folder(wanted);
+        if let Some(path) = wanted.literal() {
+            found.extend(self.literals.get(&path).into_iter().flatten());
+            if let Some((_, globs)) = folder.and_then(|folder| self.by_folder.get(&folder)) {
+                found.extend(globs);
+            }
+        } else if let Some(folder) = folder {
+            if let Some((literals, globs)) = self.by_folder.get(&folder) {
+                found.extend(literals.iter().chain(globs));
+            }
+        } else {
+            found = (0..self.shapes.len() as u32).collect();
+        }
+        found
+    }
+}
+
+/// Orders rules by names and words. `order` has them by name. An error is a loop through globs.
+pub fn by_words(
+    rules: &Table<RuleId, Rule>,
+    order: &[RuleId],
+    sources: &Sources,
+) -> Result<Ordered, Diag> {
+    let mut shapes: Table<RuleId, Vec<Pattern>> = Table::filled(rules.len(), Vec::new());
+    for &rule in order {
+        shapes[rule] = output_shapes(&rules[rule], &shapes);
+    }
+    let mut index = Index::default();
+    for rule in rules.ids() {
+        for pattern in std::mem::take(&mut shapes[rule]) {
+            index.add(rule, pattern);
+        }
+    }
+    let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(named).collect();
+    let mut fed_back = Vec::new();
+    let mut upstream_by_words = Table::filled(rules.len(), Vec::new());
+    for (id, rule) in rules.iter() {
+        upstream_by_words[id] = upstream_of(id, rule, &index, &by_name, &mut fed_back);
+    }
+    let upstream = |rule: RuleId| -> Vec<RuleId> {
+        let names = by_name[rule.index()].iter();
+        names.chain(&upstream_by_words[rule]).copied().collect()
+    };
+    match sort(rules.len(), &upstream) {
+        Ok(order) => {
+            let mut shapes = Table::filled(rules.len(), Vec::new());
+            for made in index.shapes {
+                shapes[made.rule].push(made.shape);
+            }
+            Ok(Ordered {
+                order,
+                upstream_by_words,
+                fed_back,
+                shapes,
+            })
+        }
+        Err(cycle) => {
+            let steps = (0..cycle.len()).map(|at| {
+                let (rule, next) = (cycle[at], cycle[(at + 1) % cycle.len()]);
+                through(&rules[rule], next, &index, sources)
+            });
+            let steps = steps.collect();
+            let cycle: Vec<&Rule> = cycle.iter().map(|rule| &rules[*rule]).collect();
+            Err(loop_of(
+                &cycle,
+                steps,
+                "E0261",
+                "these rules make what they need",
+            ))
+        }
+    }
+}
+
+/// The word by which `rule` needs `next`, and how a message says so.
+fn through(rule: &Rule, next: RuleId, index: &Index, sources: &Sources) -> (Span, String) {
+    for source in rule.asked() {
+        let Source::Files(word) = source else {
+            continue;
+        };
+        let wanted = shape::of_word(word, &|_| true).clean();
+        let wanted_shape = shape::of(&wanted);
+        let meets = index.candidates(&wanted).iter().any(|at| {
+            let made = &index.shapes[*at as usize];
+            made.rule == next && intersects(&[&made.shape, &wanted_shape])
+        });
+        if meets {
+            return (
+                word.span,
+                format!("takes `{}` from", sources.text(word.span)),
+            );
+        }
+    }
+    (rule.name_span, "needs".into())
+}
+
+/// For an output that ends in `/`: anything in it.
+fn inside_folder(pattern: &Pattern) -> Option<Pattern> {
+    let pattern::Part::Text(last) = pattern.0.last()? else {
+        return None;
+    };
+    last.ends_with(b"/").then(|| {
+        let mut inside = pattern.clone();
+        inside.push(pattern::Part::DoubleStar);
+        inside
+    })
+}
+
+/// What the rule's outputs can be called.
+fn output_shapes(rule: &Rule, shapes: &Table<RuleId, Vec<Pattern>>) -> Vec<Pattern> {
+    let mut found: Vec<Pattern> = Vec::new();
+    for output in rule.outputs.iter().flatten() {
+        let word = shape::of_word(&output.word, &|name| !rule.flat_captures.contains(&name));
+        let suffix = rule.factors.first().and_then(|factor| factor.suffix());
+        let (true, Some(suffix)) = (output.replaces_suffix, suffix) else {
+            found.push(word);
+            continue;
+        };
+        for source in &rule.factors[0].sources {
+            let sources = match source {
+                Source::Rule(upstream) => shapes[*upstream].clone(),
+                Source::Files(word) => vec![shape::of_word(word, &|_| true)],
+            };
+            for source in &sources {
+                found.push(shape::replace_suffix(source, suffix, word.clone()));
+            }
+        }
+    }
+    // What lies in an output folder is made with it.
+    let folders: Vec<Pattern> = found.iter().filter_map(inside_folder).collect();
+    found.extend(folders);
+    // Many sources times many outputs: what they have in common is enough.
+    if found.len() > 64 {
+        found = vec![Pattern(vec![pattern::Part::DoubleStar])];
+    }
+    found
+}
+
+/// Rules upstream through the words of a rule; those that only seem so go to `fed_back`.
+fn upstream_of(
+    id: RuleId,
+    rule: &Rule,
+    index: &Index,
+    by_name: &[Vec<RuleId>],
+    fed_back: &mut Vec<(RuleId, RuleId)>,
+) -> Vec<RuleId> {
+    let mut found: Vec<RuleId> = Vec::new();
+    let mut look = |word: &super::Word, filter: &Filter| {
+        let wanted = shape::of_word(word, &|_| true).clean();
+        let wanted_shape = shape::of(&wanted);
+        let filter = Shape::filter(filter);
+        for at in index.candidates(&wanted) {
+            let made = &index.shapes[at as usize];
+            if found.contains(&made.rule) {
+                continue;
+            }
+            if !intersects(&[&made.shape, &wanted_shape, &filter]) {
+                continue;
+            }
+            if made.rule == id || depends_on(made.rule, id, by_name) {
+                if !fed_back.contains(&(id, made.rule)) {
+                    fed_back.push((id, made.rule));
+                }
+            } else {
+                found.push(made.rule);
+            }
+        }
+    };
+    for factor in &rule.factors {
+        for source in &factor.sources {
+            if let Source::Files(word) = source {
+                look(word, &factor.filter);
+            }
+        }
+    }
+    for extra in rule.with.iter().chain(&rule.using) {
+        if let Source::Files(word) = &extra.source {
+            look(word, &Filter::All);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether `rule` depends on `other` by name, through any number of rules.
+fn depends_on(rule: RuleId, other: RuleId, by_name: &[Vec<RuleId>]) -> bool {
+    let mut seen = vec![rule];
+    let mut next = 0;
+    while next < seen.len() {
+        for &up in &by_name[seen[next].index()] {
+            if up == other {
+                return true;
+            }
+            if !seen.contains(&up) {
+                seen.push(up);
+            }
+        }
+        next += 1;
+    }
+    false
+}

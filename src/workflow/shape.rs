@@ -1,0 +1,68 @@
+//! The shape of the paths that a word can name: its text and globs, with what is filled in as `*`.
+//!
+//! Shapes answer which rules are upstream through a glob, before any file is looked at.
+
+use super::expr::{Expr, Fact, Part, Word};
+use crate::pattern::{self, Pattern, Shape};
+
+/// What a word can name. Captures and facts are taken as anything of their kind.
+pub fn of_word(word: &Word, spans_folders: &dyn Fn(pattern::NameId) -> bool) -> Pattern {
+    let parts = word.parts.iter().map(|part| match part {
+        Part::Text(text) => pattern::Part::Text(text.clone()),
+        Part::Glob(glob) => glob.clone(),
+        Part::Value(Expr::Text(text), _) => pattern::Part::Text(text.clone()),
+        Part::Value(Expr::Capture { name, .. }, _) if !spans_folders(*name) => pattern::Part::Star,
+        Part::Value(
+            Expr::Files {
+                fact: Some(fact), ..
+            },
+            _,
+        ) if !matches!(fact, Fact::Dir) => pattern::Part::Star,
+        Part::Value(..) => pattern::Part::DoubleStar,
+    });
+    Pattern(parts.collect())
+}
+
+/// The shape of a pattern; anything at all where it says more than a shape can hold.
+pub fn of(pattern: &Pattern) -> Shape {
+    Shape::word(&pattern.clean()).unwrap_or_else(|_| Shape::anything())
+}
+
+/// What `suffix` makes of a source's shape: the suffix taken off, the word's shape put there.
+pub fn replace_suffix(source: &Pattern, suffix: &[u8], word: Pattern) -> Pattern {
+    let mut parts = source.0.clone();
+    if let Some(pattern::Part::Text(last)) = parts.last_mut() {
+        if let Some(stem) = last.strip_suffix(suffix) {
+            *last = stem.into();
+        } else if suffix.ends_with(last) {
+            parts.pop();
+        }
+    }
+    parts.extend(word.0);
+    Pattern(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_is_replaced_in_the_shape() {
+        let source = Pattern(vec![
+            pattern::Part::Text("raw/".into()),
+            pattern::Part::Star,
+            pattern::Part::Text(".txt".into()),
+        ]);
+        let word = Pattern(vec![pattern::Part::Text(".csv".into())]);
+        let shape = replace_suffix(&source, b".txt", word);
+        let texts: Vec<_> = shape
+            .0
+            .iter()
+            .map(|part| match part {
+                pattern::Part::Text(text) => text.to_string(),
+                _ => "*".into(),
+            })
+            .collect();
+        assert_eq!(texts.concat(), "raw/*.csv");
+    }
+}
