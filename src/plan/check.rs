@@ -1,0 +1,275 @@
+//! What is wrong with a plan, said to the workflow's author.
+
+use std::io;
+
+use bstr::{BString, ByteSlice};
+
+use super::{Context, Entry, JobId, PathId, Plan};
+use crate::lang::Diag;
+use crate::lang::ast::Verb;
+use crate::pattern::{Filter, Glob, nearest_path};
+use crate::workflow::{Factor, Rule, RuleId, Source, Word};
+
+/// After so many the rest would only repeat them.
+const ENOUGH: usize = 50;
+
+impl Plan {
+    pub(super) fn report(&mut self, diag: Diag) {
+        if self.diags.len() < ENOUGH && !self.diags.contains(&diag) {
+            self.diags.push(diag);
+        }
+    }
+
+    pub(super) fn unreadable(&mut self, word: &Word, error: &io::Error) {
+        self.report(
+            Diag::error("E0320", format!("a folder cannot be read: {error}"))
+                .at(word.span, "looked for because of this"),
+        );
+    }
+
+    pub(super) fn two_producers(
+        &mut self,
+        context: Context,
+        path: PathId,
+        first: JobId,
+        second: JobId,
+    ) {
+        let rule = |job| self.rule_of(context.workflow, job);
+        let (one, two) = (rule(first), rule(second));
+        let text = self.path(path);
+        let from = |job: JobId| match self.item(job) {
+            [] => "this makes it".to_string(),
+            [file] => format!("makes it from `{}`", self.path(*file)),
+            [file, ..] => format!("makes it from `{}` and others", self.path(*file)),
+        };
+        let diag = if one.name == two.name {
+            let items = [first, second].map(|job| self.item(job).first().copied());
+            let shown =
+                items.map(|item| item.map_or("?".into(), |path| self.path(path).to_string()));
+            Diag::error("E0301", format!("two jobs of `{}` make `{text}`", one.name))
+                .at(
+                    one.name_span,
+                    format!("one from `{}`, one from `{}`", shown[0], shown[1]),
+                )
+                .help("name the outputs so that they differ, or gather the items with `collate`")
+        } else {
+            Diag::error(
+                "E0301",
+                format!("`{}` and `{}` both make `{text}`", one.name, two.name),
+            )
+            .at(two.name_span, from(second))
+            .and(one.name_span, from(first))
+            .help("let one of them write another file")
+        };
+        self.report(diag);
+    }
+
+    /// Once all rules are expanded.
+    pub(super) fn finish(&mut self, context: Context) {
+        for (id, rule) in context.workflow.rules.iter() {
+            self.check_items(context, id, rule);
+        }
+        self.check_jobs(context, 0);
+        self.check_folders(context);
+    }
+
+    /// Once a split has made the plan grow.
+    pub(super) fn check_growth(&mut self, context: Context, n_known: usize) {
+        let mut rules: Vec<RuleId> = self.known[n_known..]
+            .iter()
+            .map(|job| self.jobs[*job].rule)
+            .collect();
+        rules.extend(self.stands.values().iter().filter_map(|stand| stand.rule));
+        rules.sort();
+        rules.dedup();
+        for id in rules {
+            self.check_items(context, id, &context.workflow.rules[id]);
+        }
+        self.check_jobs(context, n_known);
+    }
+
+    /// A rule whose sources or filter leave it without items.
+    fn check_items(&mut self, context: Context, id: RuleId, rule: &Rule) {
+        let Some(factor) = rule.factors.first() else {
+            return;
+        };
+        if self.seen[id].matched > 0 || !self.is_complete(id) {
+            return;
+        }
+        if self.seen[id].items > 0 {
+            let diag = self.all_left_out(context, id, rule, factor);
+            self.report(diag);
+            return;
+        }
+        let gathers = matches!(rule.verb, Verb::Split | Verb::Merge);
+        if gathers {
+            let diag = Diag::warning("W0321", format!("`{}` runs with no input", rule.name))
+                .at(rule.span, "its sources name nothing");
+            self.report(diag);
+            return;
+        }
+        for source in &factor.sources {
+            let Source::Files(word) = source else {
+                continue;
+            };
+            let diag = Diag::error("E0322", format!("`{}` has no items", rule.name))
+                .at(word.span, "no file matches this");
+            let near = self.nearest_folder(context, word);
+            self.report(match near {
+                Some(near) => diag.help(format!("there is a folder `{near}`")),
+                None => diag.note("looked for in the workflow's folder"),
+            });
+        }
+    }
+
+    /// A folder with nearly the name of the one that a glob looks into, which is not there.
+    fn nearest_folder(&self, context: Context, word: &Word) -> Option<BString> {
+        let mut listing = context.listing.borrow_mut();
+        let glob = Glob::new(&word.pattern()).ok()?;
+        let root = glob.roots().next()?;
+        if listing.folder(root.as_bstr()).ok()?.is_some() {
+            return None;
+        }
+        nearest_path(root.as_bstr(), &mut listing)
+    }
+
+    fn all_left_out(&self, _context: Context, id: RuleId, rule: &Rule, factor: &Factor) -> Diag {
+        let seen = &self.seen[id];
+        let n = seen.items;
+        let items = if n == 1 {
+            "the one item".into()
+        } else {
+            format!("all {n} items")
+        };
+        let diag = Diag::error(
+            "E0323",
+            format!("the filter of `{}` leaves out {items}", rule.name),
+        )
+        .at(factor.filter_span, "nothing matches this");
+        let nearest = seen.left_out.iter().max_by_key(|path| {
+            let text = self.path(**path);
+            likeness(text, factor.filter_text.as_bytes())
+        });
+        let Some(nearest) = nearest else { return diag };
+        let diag = diag.note(format!("the nearest item is `{}`", self.path(*nearest)));
+        match &factor.filter {
+            Filter::Suffix(_) => diag.help("`suffix` compares the end of the path"),
+            Filter::Template(_) => {
+                diag.help("`match` compares the whole path, folders and all, where it has a `/`")
+            }
+            _ => diag,
+        }
+    }
+
+    /// Jobs that read what they write.
+    fn check_jobs(&mut self, context: Context, from: usize) {
+        for at in from..self.known.len() {
+            let job = self.known[at];
+            let inputs = self.inputs(job);
+            let own = self
+                .outputs(job)
+                .iter()
+                .find(|output| inputs.contains(output));
+            if let Some(&path) = own
+                && !self.rule_of(context.workflow, job).makes_unknown_files()
+            {
+                let rule = self.rule_of(context.workflow, job);
+                let text = self.path(path).to_string();
+                self.report(
+                    Diag::error(
+                        "E0302",
+                        format!("a job of `{}` reads what it makes", rule.name),
+                    )
+                    .at(rule.span, format!("`{text}` is an input and an output"))
+                    .help("let it write another file"),
+                );
+            }
+        }
+        self.check_own_rule(context, from);
+    }
+
+    /// Jobs that read, through `with`, what another job of the same rule makes.
+    fn check_own_rule(&mut self, context: Context, from: usize) {
+        for at in from..self.known.len() {
+            let job = self.known[at];
+            let rule = self.rule_of(context.workflow, job);
+            if rule.with.is_empty() && rule.using.is_empty() {
+                continue;
+            }
+            let own = self.inputs(job).iter().find_map(|&path| {
+                let producer = self.producer(path)?;
+                let is_own = producer != job && self.jobs[producer].rule == self.jobs[job].rule;
+                is_own.then_some(path)
+            });
+            if let Some(path) = own {
+                let text = self.path(path).to_string();
+                self.report(
+                    Diag::error("E0303", format!("`{}` needs what it makes", rule.name))
+                        .at(rule.span, format!("`{text}` is made by a job of this rule"))
+                        .help("make that file with a rule of its own"),
+                );
+            }
+        }
+    }
+
+    /// An output inside another job's output folder.
+    fn check_folders(&mut self, context: Context) {
+        if self.folders.is_empty() {
+            return;
+        }
+        let mut found = Vec::new();
+        for rule in context.workflow.rules.ids() {
+            for entry in self.leaves(rule) {
+                let (Entry::Job(job) | Entry::Split(job)) = entry else {
+                    continue;
+                };
+                for &output in self.outputs(job) {
+                    let text = self.path(output);
+                    let inside = text.trim_end_with(|c| c == '/');
+                    let parents = inside.char_indices().filter(|(_, _, c)| *c == '/');
+                    for (at, _, _) in parents {
+                        if let Some(&other) = self.folders.get(bstr::BStr::new(&inside[..at]))
+                            && other != job
+                        {
+                            found.push((output, job, other));
+                        }
+                    }
+                }
+            }
+        }
+        for (path, job, other) in found {
+            let (one, two) = (
+                self.rule_of(context.workflow, other),
+                self.rule_of(context.workflow, job),
+            );
+            let folder = self.key(other).to_string();
+            let text = self.path(path).to_string();
+            self.report(
+                Diag::error(
+                    "E0304",
+                    format!("`{text}` lies in a folder that another job makes"),
+                )
+                .at(two.name_span, "makes the file")
+                .and(one.name_span, format!("makes the folder `{folder}`"))
+                .help("write it to another folder"),
+            );
+        }
+    }
+}
+
+/// How much two texts have in common at their ends; more is nearer.
+fn likeness(path: &[u8], filter: &[u8]) -> usize {
+    let filter = filter
+        .split(|byte| *byte == b' ')
+        .next_back()
+        .unwrap_or(filter);
+    let same_end = path
+        .iter()
+        .rev()
+        .zip(filter.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let same_start = path.iter().zip(filter).take_while(|(a, b)| a == b).count();
+    let in_common = filter.iter().filter(|byte| path.contains(byte)).count();
+    (same_end + same_start) * 16 + in_common
+}

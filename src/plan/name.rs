@@ -1,0 +1,525 @@
+//! Naming a job: what its words come out as for one item.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+use super::source::Item;
+use super::{Context, Entry, Job, JobId, NOBODY, PathId, Plan, ValueId};
+use crate::dense::Run;
+use crate::lang::{Diag, Span};
+use crate::pattern::{self, Captures, Filter, Glob, NameId, Pattern, clean, facts};
+use crate::workflow::GROUP;
+use crate::workflow::scope::pick;
+use crate::workflow::{Expr, Extra, Fact, FileSet, Output, Part, Rule, RuleId, Source, Word};
+
+/// What the words of one job see, and buffers that are used again for the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// By rule: the captures that its items bring along.
+    pub travelling: Vec<Vec<NameId>>,
+    /// `with` words that are the same for all jobs of a rule, by rule and number.
+    pub shared: HashMap<(RuleId, u32), Arc<[PathId]>>,
+    pub naming: Naming,
+    pub groups: Captures,
+}
+
+#[derive(Default, Clone)]
+pub(super) struct Naming {
+    pub item: Vec<PathId>,
+    pub inputs: Vec<PathId>,
+    /// How many inputs each input word brought.
+    pub slots: Vec<u32>,
+    pub captures: Vec<(NameId, ValueId)>,
+    /// The item's first file without the filter's suffix.
+    pub stem: BString,
+}
+
+impl Plan {
+    /// Whether the filter takes the item; what it captures is then in `scratch.naming`.
+    pub(super) fn select(&mut self, context: Context, rule: RuleId, item: Item) -> bool {
+        let factor = &context.workflow.rules[rule].factors[0];
+        let seen = &mut self.seen[rule];
+        seen.items += 1;
+        let Some(&first) = self.files[item.files].first() else {
+            return false;
+        };
+        let naming = &mut self.scratch.naming;
+        naming.captures.clear();
+        naming
+            .captures
+            .extend_from_slice(&self.captured[item.captures]);
+        let path = self.paths.get(first);
+        let mut is_taken = true;
+        match &factor.filter {
+            Filter::All => {}
+            filter => {
+                self.scratch.groups.clear();
+                is_taken = filter.matches(path, &mut self.scratch.groups);
+                if let (true, Some(stem)) = (is_taken, filter.stem(path)) {
+                    naming.stem.clear();
+                    naming.stem.extend_from_slice(stem);
+                }
+            }
+        }
+        if is_taken {
+            let groups = &self.scratch.groups;
+            let named = groups
+                .named
+                .iter()
+                .map(|(name, range)| (*name, range.clone()));
+            let numbered = groups.numbered.iter().map(|range| (GROUP, range.clone()));
+            for (name, range) in named.chain(numbered) {
+                let value = self.values.intern(&path[range]);
+                let known = naming.captures.iter().find(|(known, _)| *known == name);
+                match known {
+                    // The item brings it along already: the same text, or no match.
+                    Some((_, other)) if name != GROUP => is_taken &= *other == value,
+                    _ => naming.captures.push((name, value)),
+                }
+            }
+            self.scratch.groups.clear();
+        }
+        if is_taken {
+            seen.matched += 1;
+        } else if seen.left_out.len() < 100 {
+            seen.left_out.push(first);
+        }
+        is_taken
+    }
+
+    /// Makes the job of one item; `None` when the filter leaves it out.
+    pub(super) fn item_job(
+        &mut self,
+        context: Context,
+        rule_id: RuleId,
+        item: Item,
+    ) -> Option<JobId> {
+        if !self.select(context, rule_id, item) {
+            return None;
+        }
+        let rule = &context.workflow.rules[rule_id];
+        let mut naming = std::mem::take(&mut self.scratch.naming);
+        naming.item.clear();
+        naming.item.extend_from_slice(&self.files[item.files]);
+        let inputs = self.fill_inputs(context, rule_id, &mut naming, item.files);
+        let job = self
+            .fill_outputs(context, rule_id, &naming, rule.outputs.first())
+            .map(|outputs| {
+                let outputs = self.files.add(outputs);
+                let captures = self.captured.add(naming.captures.iter().copied());
+                let slots = self.slots_of(rule, &naming.slots);
+                let job = Job {
+                    rule: rule_id,
+                    inputs,
+                    item: item.files,
+                    outputs,
+                    captures,
+                    slots,
+                };
+                self.push_job(context, job)
+            });
+        self.scratch.naming = naming;
+        job
+    }
+
+    /// The inputs of a job whose item is in `naming`.
+    fn fill_inputs(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        naming: &mut Naming,
+        item: Run,
+    ) -> Run {
+        let is_plain = {
+            let rule = &context.workflow.rules[rule];
+            rule.with.is_empty() && rule.using.is_empty()
+        };
+        naming.inputs.clear();
+        naming.slots.clear();
+        if context.workflow.rules[rule].using.is_empty() {
+            naming.inputs.extend_from_slice(&naming.item);
+            naming.slots.push(naming.item.len() as u32);
+        }
+        if is_plain {
+            return item;
+        }
+        self.fill_extras(context, rule, naming);
+        self.files.add(naming.inputs.iter().copied())
+    }
+
+    /// Appends what `with` or `using` bring to the inputs in `naming`.
+    pub(super) fn fill_extras(&mut self, context: Context, rule: RuleId, naming: &mut Naming) {
+        for (number, extra) in extras(&context.workflow.rules[rule]).iter().enumerate() {
+            let n_before = naming.inputs.len();
+            self.fill_extra(context, rule, number as u32, extra, naming);
+            naming.slots.push((naming.inputs.len() - n_before) as u32);
+        }
+    }
+
+    pub(super) fn fill_extra(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        number: u32,
+        extra: &Extra,
+        naming: &mut Naming,
+    ) {
+        let word = match &extra.source {
+            Source::Files(word) if !word.is_constant() => word,
+            _ => {
+                let shared = self.shared(context, rule, number, &extra.source);
+                naming.inputs.extend_from_slice(&shared);
+                return;
+            }
+        };
+        if word.has_glob() {
+            let Some(pattern) = self.fill_pattern(context, rule, word, naming) else {
+                return;
+            };
+            let parts = pattern.0.into_iter().map(|part| match part {
+                pattern::Part::Text(text) => Part::Text(text),
+                part => Part::Glob(part),
+            });
+            let word = Word {
+                span: word.span,
+                parts: parts.collect(),
+            };
+            let entries = self.file_entries(context, rule, &word);
+            naming
+                .inputs
+                .extend(entries.iter().filter_map(|entry| match entry {
+                    Entry::File(path) => Some(*path),
+                    _ => None,
+                }));
+        } else {
+            let mut text = Vec::new();
+            if self.fill(context, rule, word, naming, &mut text) && !text.is_empty() {
+                let path = self.intern_input(&text);
+                naming.inputs.push(path);
+            }
+        }
+    }
+
+    /// The files of a `with` word that is the same for all jobs of the rule.
+    fn shared(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        number: u32,
+        source: &Source,
+    ) -> Arc<[PathId]> {
+        if let Some(found) = self.scratch.shared.get(&(rule, number)) {
+            return found.clone();
+        }
+        let entries = match source {
+            Source::Rule(upstream) => self.leaves(*upstream),
+            Source::Files(word) => self.file_entries(context, rule, word),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::File(path) => files.push(path),
+                Entry::Job(job) => files.extend_from_slice(self.outputs(job)),
+                Entry::Split(job) => files.extend_from_slice(self.made(job).unwrap_or(&[])),
+                Entry::Stand(_) => {}
+            }
+        }
+        let files: Arc<[PathId]> = files.into();
+        self.scratch.shared.insert((rule, number), files.clone());
+        files
+    }
+
+    /// The outputs of a job, globs as text. `None` after a mistake, which is reported.
+    pub(super) fn fill_outputs(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        naming: &Naming,
+        outputs: Option<&Vec<Output>>,
+    ) -> Option<Vec<PathId>> {
+        let mut found = Vec::with_capacity(outputs.map_or(0, Vec::len));
+        for output in outputs.into_iter().flatten() {
+            let mut text = Vec::new();
+            if output.replaces_suffix {
+                text.extend_from_slice(&naming.stem);
+            }
+            if !self.fill(context, rule, &output.word, naming, &mut text) {
+                return None;
+            }
+            let path = clean(&text);
+            if path.is_empty() || matches!(&path[..], b"." | b"/") {
+                self.report(
+                    Diag::error("E0313", "an output comes out without a name").at(
+                        output.word.span,
+                        format!("this is `{}` for one of the items", BStr::new(&text)),
+                    ),
+                );
+                return None;
+            }
+            found.push(self.paths.intern(&path));
+        }
+        Some(found)
+    }
+
+    /// Appends the text of `word`, globs as they are spelt; false after a mistake, which is reported.
+    pub(super) fn fill(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        word: &Word,
+        naming: &Naming,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        for part in &word.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text),
+                Part::Glob(glob) => out.extend_from_slice(&spell(glob)),
+                Part::Value(expr, span) => {
+                    if let Err(diag) = self.value(context, rule, expr, *span, naming, out) {
+                        self.report(*diag);
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// The word with its values as literal text and its globs as globs.
+    pub(super) fn fill_pattern(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        word: &Word,
+        naming: &Naming,
+    ) -> Option<Pattern> {
+        let mut parts = Vec::new();
+        for part in &word.parts {
+            parts.push(match part {
+                Part::Text(text) => pattern::Part::Text(text.clone()),
+                Part::Glob(glob) => glob.clone(),
+                Part::Value(expr, span) => {
+                    let mut text = Vec::new();
+                    if let Err(diag) = self.value(context, rule, expr, *span, naming, &mut text) {
+                        self.report(*diag);
+                        return None;
+                    }
+                    pattern::Part::Text(text.into())
+                }
+            });
+        }
+        Some(Pattern(parts))
+    }
+
+    /// Appends what one placeholder of a word stands for.
+    fn value(
+        &self,
+        context: Context,
+        rule: RuleId,
+        expr: &Expr,
+        span: Span,
+        naming: &Naming,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<Diag>> {
+        let rule = &context.workflow.rules[rule];
+        match expr {
+            Expr::Text(text) => out.extend_from_slice(text),
+            Expr::Capture { name, index } => {
+                let mut values = naming.captures.iter().filter(|(found, _)| found == name);
+                let value = values.nth(index.unwrap_or(0).max(0) as usize);
+                match value {
+                    Some((_, value)) => out.extend_from_slice(self.values.get(*value)),
+                    None => return Err(Box::new(lacks(rule, naming, span, self))),
+                }
+            }
+            Expr::Group(number) => {
+                let mut groups = naming.captures.iter().filter(|(name, _)| *name == GROUP);
+                match groups.nth(*number) {
+                    Some((_, value)) => out.extend_from_slice(self.values.get(*value)),
+                    None => {
+                        return Err(Box::new(
+                            Diag::error("E0311", format!("the regex has no group {number}"))
+                                .at(span, "asked for here"),
+                        ));
+                    }
+                }
+            }
+            Expr::Files {
+                set,
+                slot,
+                index,
+                fact,
+            } => {
+                let files: &[PathId] = match (set, slot) {
+                    (FileSet::Item, _) => &naming.item,
+                    (_, None) if !naming.item.is_empty() && fact.is_some() && index == &Some(0) => {
+                        &naming.item
+                    }
+                    (_, None) => &naming.inputs,
+                    (_, Some(slot)) => {
+                        let before = &naming.slots[..slot.0 as usize];
+                        let start = before.iter().sum::<u32>() as usize;
+                        &naming.inputs[start..start + naming.slots[slot.0 as usize] as usize]
+                    }
+                };
+                let at = match index {
+                    None if files.len() == 1 || fact.is_some() => Some(0),
+                    None => None,
+                    Some(index) => pick(files.len(), *index),
+                };
+                let Some(path) = at.and_then(|at| files.get(at)) else {
+                    return Err(Box::new(
+                        Diag::error("E0312", "this stands for no one file")
+                            .at(span, format!("there are {} files here", files.len()))
+                            .help("pick one by its number: `{input[0]}`"),
+                    ));
+                };
+                match fact {
+                    None => out.extend_from_slice(self.paths.get(*path)),
+                    Some(fact) => {
+                        let found = path_fact(self.paths.get(*path), *fact);
+                        match found.as_slice() {
+                            [one] => out.extend_from_slice(one),
+                            _ => {
+                                return Err(Box::new(
+                                    Diag::error("E0312", "this stands for no one name")
+                                        .at(span, "the path has no such folder"),
+                                ));
+                            }
+                        }
+                    }
+                }
+            }
+            Expr::Cores => out.extend_from_slice(rule.needs.cores.to_string().as_bytes()),
+            Expr::Rule => out.extend_from_slice(rule.name.as_bytes()),
+            Expr::Mem | Expr::Gpus | Expr::Job | Expr::Tmp | Expr::List(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The job as one more of the plan, its outputs registered.
+    pub(super) fn push_job(&mut self, context: Context, job: Job) -> JobId {
+        let id = self.jobs.push(job);
+        let rule = &context.workflow.rules[job.rule];
+        self.producer.grow(self.paths.len(), NOBODY);
+        if !rule.makes_unknown_files() {
+            self.register(context, id, job.outputs);
+        }
+        if let Some(stand) = self.current_stand {
+            self.came_by.insert(id, stand);
+        }
+        id
+    }
+
+    /// Makes `job` the producer of `files`; two producers of one file are a mistake.
+    pub(super) fn register(&mut self, context: Context, job: JobId, files: Run) {
+        self.producer.grow(self.paths.len(), NOBODY);
+        for at in 0..files.len() {
+            let path = self.files[files][at];
+            let first = self.producer[path];
+            if first != NOBODY && first != job {
+                self.two_producers(context, path, first, job);
+                continue;
+            }
+            self.producer[path] = job;
+            let text = self.paths.get(path);
+            if let Some(folder) = text.strip_suffix(b"/") {
+                self.folders.insert(folder.into(), job);
+            }
+        }
+    }
+
+    pub(super) fn slots_of(&mut self, rule: &Rule, lengths: &[u32]) -> Run {
+        let has_names = extras(rule).iter().any(|extra| extra.name.is_some());
+        if !has_names || lengths.iter().all(|length| *length == 1) {
+            return Run::default();
+        }
+        self.slots.add(lengths.iter().copied())
+    }
+
+    /// The globs of a split's or subdivide's outputs, filled in for this job.
+    pub fn output_globs(&mut self, context: Context, job: JobId) -> Vec<Glob> {
+        let rule_id = self.jobs[job].rule;
+        let rule = &context.workflow.rules[rule_id];
+        let mut naming = Naming {
+            item: self.item(job).to_vec(),
+            inputs: self.inputs(job).to_vec(),
+            slots: self.slots[self.jobs[job].slots].to_vec(),
+            captures: self.captured[self.jobs[job].captures].to_vec(),
+            stem: BString::default(),
+        };
+        let filter = rule.factors.first().map(|factor| &factor.filter);
+        if let (Some(filter), Some(&first)) = (filter, naming.item.first())
+            && let Some(stem) = filter.stem(self.paths.get(first))
+        {
+            naming.stem = stem.into();
+        }
+        if naming.slots.is_empty() {
+            naming.slots = vec![1; naming.inputs.len()];
+        }
+        let mut globs = Vec::new();
+        for output in rule.outputs.iter().flatten() {
+            let Some(mut pattern) = self.fill_pattern(context, rule_id, &output.word, &naming)
+            else {
+                continue;
+            };
+            if output.replaces_suffix {
+                pattern
+                    .0
+                    .insert(0, pattern::Part::Text(naming.stem.clone()));
+            }
+            match Glob::new(&pattern.clean()) {
+                Ok(glob) => globs.push(glob),
+                Err(error) => self.report(
+                    Diag::error("E0324", "this glob cannot be used")
+                        .at(output.word.span, error.to_string()),
+                ),
+            }
+        }
+        globs
+    }
+}
+
+/// The words that bring inputs besides the item, or in its place.
+pub(super) fn extras(rule: &Rule) -> &[Extra] {
+    if rule.using.is_empty() {
+        &rule.with
+    } else {
+        &rule.using
+    }
+}
+
+/// A glob as it is spelt.
+pub(super) fn spell(glob: &pattern::Part) -> BString {
+    Pattern(vec![glob.clone()]).spell(&|_| String::new())
+}
+
+/// What a path tells; several for `parts` without a number.
+pub fn path_fact(path: &BStr, fact: Fact) -> Vec<BString> {
+    match fact {
+        Fact::Dir => vec![facts::dir(path).into()],
+        Fact::Name => vec![facts::name(path).into()],
+        Fact::Stem => vec![facts::stem(path).into()],
+        Fact::Ext => vec![facts::ext(path).into()],
+        Fact::Parts(None) => facts::parts(path).map(BString::from).collect(),
+        Fact::Parts(Some(index)) => {
+            let parts: Vec<&[u8]> = facts::parts(path).collect();
+            pick(parts.len(), index)
+                .map(|at| parts[at].into())
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+fn lacks(rule: &Rule, naming: &Naming, span: Span, plan: &Plan) -> Diag {
+    let item = naming
+        .item
+        .first()
+        .map_or("an item".into(), |path| plan.path(*path).to_string());
+    Diag::error("E0310", "an item lacks this capture")
+        .at(span, format!("`{item}` brings none"))
+        .and(rule.name_span, "in this rule")
+}

@@ -1,0 +1,192 @@
+//! Which jobs the targets need.
+
+use bstr::{BStr, BString};
+
+use super::{Context, Entry, JobId, Plan, StandId};
+use crate::dense::{BitSet, Id};
+use crate::workflow::{Rule, RuleId};
+
+/// Jobs and stand-ins that are asked for, and all that they need.
+#[derive(Clone, Default, Debug)]
+pub struct Wanted {
+    jobs: BitSet,
+    stands: BitSet,
+    rules: BitSet,
+    /// Files that only the growing plan can bring.
+    late: Vec<BString>,
+}
+
+impl Wanted {
+    pub fn has(&self, job: JobId) -> bool {
+        self.jobs.contains(job.index())
+    }
+
+    pub fn has_stand(&self, stand: StandId) -> bool {
+        self.stands.contains(stand.index())
+    }
+
+    /// Adds entries and everything upstream of them.
+    pub fn add(&mut self, plan: &Plan, context: Context, entries: impl IntoIterator<Item = Entry>) {
+        let mut rest: Vec<Entry> = entries.into_iter().collect();
+        while let Some(entry) = rest.pop() {
+            match entry {
+                Entry::Job(job) | Entry::Split(job) => {
+                    if self.jobs.insert(job.index()) {
+                        let inputs = plan.inputs(job).iter();
+                        rest.extend(
+                            inputs
+                                .filter_map(|path| plan.producer(*path))
+                                .map(Entry::Job),
+                        );
+                        plan.push_open_members(job, &mut rest);
+                        self.push_after(plan, plan.rule_of(context.workflow, job), &mut rest);
+                    }
+                }
+                Entry::Stand(stand) => {
+                    if self.stands.insert(stand.index()) {
+                        plan.push_stand_members(stand, &mut rest);
+                        if let Some(rule) = plan.stands[stand].rule {
+                            self.push_after(plan, &context.workflow.rules[rule], &mut rest);
+                        }
+                    }
+                }
+                Entry::File(path) => rest.extend(plan.producer(path).map(Entry::Job)),
+            }
+        }
+    }
+
+    /// All jobs of a rule.
+    pub fn add_rule(&mut self, plan: &Plan, context: Context, rule: RuleId) {
+        self.rules.insert(rule.index());
+        self.add(plan, context, plan.leaves(rule));
+    }
+
+    /// The job that makes a file. Where none does yet, but one behind a split might, the split is
+    /// wanted, and the job when it comes. False when no rule makes such a file.
+    pub fn add_file(&mut self, plan: &Plan, context: Context, path: &BStr) -> bool {
+        if let Some(id) = plan.paths.find(path)
+            && let Some(job) = plan.producer(id)
+        {
+            self.add(plan, context, [Entry::Job(job)]);
+            return true;
+        }
+        let mut might_come = false;
+        for (stand, rule) in plan.pending() {
+            if context.workflow.may_make_path(rule, path) {
+                might_come = true;
+                let roots = plan.roots(stand);
+                self.add(plan, context, roots);
+            }
+        }
+        for job in plan.pending_splits() {
+            if context.workflow.may_make_path(plan.jobs[job].rule, path) {
+                might_come = true;
+                self.add(plan, context, [Entry::Split(job)]);
+            }
+        }
+        if might_come {
+            self.late.push(path.into());
+        }
+        might_come
+    }
+
+    /// Files that were asked for and have not come.
+    pub fn missing_late(&self) -> impl Iterator<Item = &BStr> {
+        self.late.iter().map(BStr::new)
+    }
+
+    fn push_after(&mut self, plan: &Plan, rule: &Rule, rest: &mut Vec<Entry>) {
+        for &after in &rule.after {
+            if self.rules.insert(after.index()) {
+                rest.extend(plan.leaves(after));
+            }
+        }
+    }
+
+    /// After the plan grew: a job that came by a wanted stand-in is wanted, and so is all that a
+    /// wanted job turned out to need.
+    pub fn grow(&mut self, plan: &Plan, context: Context, new: &[JobId]) {
+        for (id, stand) in plan.stands.iter() {
+            if stand.parent.is_some_and(|parent| self.has_stand(parent)) {
+                self.add(plan, context, [Entry::Stand(id)]);
+            }
+        }
+        for &job in new {
+            self.late_comes(plan, context, job);
+            let by_stand = plan
+                .came_by
+                .get(&job)
+                .is_some_and(|stand| self.has_stand(*stand));
+            if by_stand || self.has(job) {
+                self.jobs.remove(job.index());
+                self.add(plan, context, [Entry::Job(job)]);
+            }
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether a file that was asked for is one of the job's.
+    fn late_comes(&mut self, plan: &Plan, context: Context, job: JobId) {
+        if self.late.is_empty() {
+            return;
+        }
+        let files = plan.made(job).unwrap_or(plan.outputs(job));
+        let n_before = self.late.len();
+        self.late
+            .retain(|late| !files.iter().any(|path| plan.path(*path) == late));
+        if self.late.len() < n_before {
+            self.add(plan, context, [Entry::Job(job)]);
+        }
+    }
+}
+
+impl Plan {
+    /// The splits that a stand-in stands behind.
+    fn roots(&self, stand: StandId) -> Vec<Entry> {
+        let mut roots = Vec::new();
+        let mut rest = self.stands[stand].on.clone();
+        while let Some(entry) = rest.pop() {
+            match entry {
+                Entry::Stand(other) => {
+                    let other = &self.stands[other];
+                    rest.extend(other.children.as_ref().unwrap_or(&other.on));
+                }
+                _ => roots.push(entry),
+            }
+        }
+        roots
+    }
+
+    /// Splits and subdivides whose files are not known.
+    fn pending_splits(&self) -> impl Iterator<Item = JobId> {
+        self.entries
+            .values()
+            .iter()
+            .flatten()
+            .filter_map(|entry| match entry {
+                Entry::Split(job) if self.is_pending(*entry) => Some(*job),
+                _ => None,
+            })
+    }
+
+    /// What an open job gathers.
+    fn push_open_members(&self, job: JobId, rest: &mut Vec<Entry>) {
+        if let Some(&gather) = self.open.get(&job) {
+            for member in &self.gathers[gather].members {
+                self.flatten(member.entry, rest);
+            }
+        }
+    }
+
+    /// What a stand-in waits for, known members included.
+    fn push_stand_members(&self, stand: StandId, rest: &mut Vec<Entry>) {
+        let stand = &self.stands[stand];
+        for &entry in &stand.on {
+            self.flatten(entry, rest);
+        }
+        for &entry in stand.children.iter().flatten() {
+            self.flatten(entry, rest);
+        }
+    }
+}
