@@ -1,0 +1,256 @@
+//! An append-only file of checksummed records: any damage costs the records it hits, and no more.
+//!
+//! The file begins with [`MAGIC`], a version and a salt. A record is [`MARK`], the length of its
+//! payload, a checksum over salt, length and payload, and the payload; numbers are little-endian.
+//! A reader that finds a bad record looks for the next mark. The salt is random, so that no file
+//! name can be made to look like a record.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+const MAGIC: [u8; 8] = *b"flowlog\n";
+const VERSION: u32 = 1;
+const MARK: [u8; 4] = [0xf1, 0x0e, 0xc0, 0xde];
+const HEAD: usize = MAGIC.len() + 4 + 8;
+const RECORD_HEAD: usize = MARK.len() + 4 + 8;
+
+/// Larger than any record that flow writes: a length beyond it is damage.
+const MAX_PAYLOAD: usize = 1 << 30;
+
+/// What a file held.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    pub records: Vec<Vec<u8>>,
+    /// Bytes that belong to no good record.
+    pub n_damaged: usize,
+    /// Where the last good record ends.
+    end: u64,
+    salt: u64,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug)]
+pub enum Unreadable {
+    Io(io::Error),
+    /// Written by a version that this one does not know.
+    Newer(u32),
+    /// It does not begin as a log.
+    NoLog,
+}
+
+/// All good records of a file, in their order.
+pub fn read(path: &Path) -> Result<Found, Unreadable> {
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path);
+    let mut bytes = Vec::new();
+    match open.and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => parse(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
+        Err(error) => Err(Unreadable::Io(error)),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Found, Unreadable> {
+    if bytes.len() < HEAD && MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
+        // Cut off while it was made.
+        return Ok(Found {
+            n_damaged: bytes.len(),
+            ..Found::default()
+        });
+    }
+    let Some(rest) = bytes.strip_prefix(&MAGIC) else {
+        return Err(Unreadable::NoLog);
+    };
+    let version = u32::from_le_bytes(rest[..4].try_into().expect("four bytes"));
+    if version != VERSION {
+        return Err(Unreadable::Newer(version));
+    }
+    let salt = u64::from_le_bytes(rest[4..12].try_into().expect("eight bytes"));
+    let mut found = Found {
+        salt,
+        end: HEAD as u64,
+        ..Found::default()
+    };
+    let mut at = HEAD;
+    while at < bytes.len() {
+        if let Some(payload) = record(&bytes[at..], salt) {
+            found.records.push(payload.to_vec());
+            at += RECORD_HEAD + payload.len();
+            found.end = at as u64;
+            continue;
+        }
+        let next = find(&bytes[at + 1..], &MARK).map_or(bytes.len(), |n| at + 1 + n);
+        found.n_damaged += next - at;
+        at = next;
+    }
+    Ok(found)
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bstr::ByteSlice::find(bytes, what)
+}
+
+/// The payload of the good record that `bytes` begins with.
+fn record(bytes: &[u8], salt: u64) -> Option<&[u8]> {
+    let rest = bytes.strip_prefix(&MARK)?;
+    let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
+    let sum: [u8; 8] = rest.get(4..12)?.try_into().ok()?;
+    if length > MAX_PAYLOAD {
+        return None;
+    }
+    let payload = rest.get(12..12 + length)?;
+    (checksum(salt, payload) == sum).then_some(payload)
+}
+
+fn checksum(salt: u64, payload: &[u8]) -> [u8; 8] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&salt.to_le_bytes());
+    hasher.update(&(payload.len() as u32).to_le_bytes());
+    hasher.update(payload);
+    hasher.finalize().as_bytes()[..8]
+        .try_into()
+        .expect("a hash is longer")
+}
+
+/// Appends records to a file.
+#[derive(Debug)]
+pub struct Writer {
+    file: File,
+    salt: u64,
+    /// Where the next record goes.
+    end: u64,
+}
+
+impl Writer {
+    /// Makes a new file with these records, in the place of one that is there.
+    ///
+    /// It is written beside its place and renamed, so that there is always a whole one.
+    pub fn create<'r>(path: &Path, records: impl Iterator<Item = &'r [u8]>) -> io::Result<Writer> {
+        let mut salt = [0; 8];
+        File::open("/dev/urandom")?.read_exact(&mut salt)?;
+        let salt = u64::from_le_bytes(salt);
+        let new = path.with_extension("new");
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(salt.to_le_bytes());
+        for payload in records {
+            put(&mut bytes, salt, payload);
+        }
+        std::fs::remove_file(&new).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        std::fs::rename(&new, path)?;
+        Ok(Writer {
+            file,
+            salt,
+            end: bytes.len() as u64,
+        })
+    }
+
+    /// Appends one record with one write; after an error nothing of it is left.
+    pub fn append(&mut self, payload: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(RECORD_HEAD + payload.len());
+        put(&mut bytes, self.salt, payload);
+        if let Err(error) = self.file.write_all(&bytes) {
+            // A torn record in the middle would cost the next one its readers' trust.
+            self.file.set_len(self.end)?;
+            self.file.seek(SeekFrom::Start(self.end))?;
+            return Err(error);
+        }
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn put(bytes: &mut Vec<u8>, salt: u64, payload: &[u8]) {
+    bytes.extend(MARK);
+    bytes.extend((payload.len() as u32).to_le_bytes());
+    bytes.extend(checksum(salt, payload));
+    bytes.extend(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(folder: &Path) -> (std::path::PathBuf, Vec<Vec<u8>>) {
+        let path = folder.join("log");
+        let records: Vec<Vec<u8>> = vec![
+            b"one".to_vec(),
+            Vec::new(),
+            MARK.repeat(3),
+            vec![7; 1000],
+            b"last".to_vec(),
+        ];
+        let mut writer = Writer::create(&path, [&records[0][..]].into_iter()).unwrap();
+        for record in &records[1..] {
+            writer.append(record).unwrap();
+        }
+        (path, records)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = sample(folder.path());
+        let found = read(&path).unwrap();
+        assert_eq!((found.records, found.n_damaged), (records, 0));
+        assert_eq!(read(&folder.path().join("none")).unwrap(), Found::default());
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_gives_its_first_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = sample(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        let mut n_before = 0;
+        for end in 0..bytes.len() {
+            let found = parse(&bytes[..end]).unwrap();
+            assert_eq!(
+                found.records[..],
+                records[..found.records.len()],
+                "cut at {end}"
+            );
+            assert!(found.records.len() >= n_before);
+            n_before = found.records.len();
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_costs_one_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = sample(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        for at in HEAD..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x40;
+            let found = parse(&bytes).unwrap();
+            assert_eq!(found.records.len(), records.len() - 1, "flipped at {at}");
+            assert!(found.records.iter().all(|record| records.contains(record)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_log_or_a_newer_one_is_said_to_be_so() {
+        assert!(matches!(
+            parse(b"SQLite format 3\0").unwrap_err(),
+            Unreadable::NoLog
+        ));
+        let mut newer = MAGIC.to_vec();
+        newer.extend([9, 0, 0, 0]);
+        newer.extend([0; 8]);
+        assert!(matches!(parse(&newer).unwrap_err(), Unreadable::Newer(9)));
+    }
+}

@@ -1,0 +1,283 @@
+//! What jobs printed: one append-only file per run in `.flow/log/`, made with the first byte.
+//!
+//! A record is a line `\x1e KIND ATTEMPT KEYLEN TEXTLEN`, then the job's key, the text and a line
+//! feed. A torn last record is left out by readers. Files that are together larger than the quota
+//! go, the oldest run first.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use bstr::{BString, ByteSlice};
+
+/// How much all runs' output may take. What the newest run printed always stays.
+const QUOTA: u64 = 1 << 30;
+
+/// What a record says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A try printed this.
+    Output,
+    /// A try ended badly; the text says how.
+    Failed,
+    /// A try ended well; only written where it had printed something.
+    Done,
+}
+
+impl Kind {
+    const ALL: [(Kind, char); 3] = [(Kind::Output, 'o'), (Kind::Failed, 'f'), (Kind::Done, 'd')];
+
+    fn letter(self) -> char {
+        Kind::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or('o', |(_, letter)| *letter)
+    }
+}
+
+/// Writes one run's output.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    run: String,
+    file: Option<File>,
+}
+
+impl Writer {
+    /// For a run that began at `run`, a time that sorts as text.
+    pub fn new(state: &Path, run: String) -> Writer {
+        Writer {
+            folder: state.join("log"),
+            run,
+            file: None,
+        }
+    }
+
+    /// Where the output goes.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.run))
+    }
+
+    /// Appends a record; the file is made with the first.
+    pub fn write(
+        &mut self,
+        kind: Kind,
+        key: &[u8],
+        attempt: u32,
+        text: &[u8],
+    ) -> anyhow::Result<()> {
+        let path = self.path();
+        let context = || format!("write `{}`", path.display());
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                super::lock::make_state_folder(&self.folder)?;
+                prune(&self.folder, QUOTA);
+                let open = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .mode(0o600)
+                    .custom_flags(libc::O_NOFOLLOW)
+                    .open(&path);
+                self.file.insert(open.with_context(context)?)
+            }
+        };
+        let head = format!(
+            "\x1e {} {attempt} {} {}\n",
+            kind.letter(),
+            key.len(),
+            text.len()
+        );
+        let mut record = Vec::with_capacity(head.len() + key.len() + text.len() + 1);
+        record.extend_from_slice(head.as_bytes());
+        record.extend_from_slice(key);
+        record.extend_from_slice(text);
+        record.push(b'\n');
+        file.write_all(&record).with_context(context)
+    }
+}
+
+/// Removes the oldest runs' files until what is left is within `quota` bytes.
+fn prune(folder: &Path, quota: u64) {
+    let mut files = runs(folder);
+    let size = |path: &PathBuf| fs::metadata(path).map_or(0, |meta| meta.len());
+    let mut total: u64 = files.iter().map(size).sum();
+    files.reverse();
+    while total > quota
+        && let Some(oldest) = files.pop()
+    {
+        total -= size(&oldest);
+        // One that cannot be removed is no reason to end a run.
+        fs::remove_file(&oldest).ok();
+    }
+}
+
+/// The files of all runs, oldest first.
+fn runs(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// One record.
+struct Record {
+    kind: Kind,
+    attempt: u32,
+    key: BString,
+    text: BString,
+}
+
+fn read_record(reader: &mut impl BufRead) -> Option<Record> {
+    let mut head = Vec::new();
+    reader.read_until(b'\n', &mut head).ok()?;
+    let head = head.strip_prefix(b"\x1e ")?.to_str().ok()?;
+    let mut words = head.split_ascii_whitespace();
+    let letter = words.next()?;
+    let kind = Kind::ALL
+        .iter()
+        .find(|(_, known)| letter.starts_with(*known))?
+        .0;
+    let attempt = words.next()?.parse().ok()?;
+    let lengths: [u64; 2] = [words.next()?.parse().ok()?, words.next()?.parse().ok()?];
+    let mut field = |length: u64| {
+        let mut bytes = Vec::new();
+        reader.by_ref().take(length).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 == length).then(|| BString::from(bytes))
+    };
+    let (key, text) = (field(lengths[0])?, field(lengths[1])?);
+    (field(1)? == "\n").then_some(Record {
+        kind,
+        attempt,
+        key,
+        text,
+    })
+}
+
+/// What a job printed in its last run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Printed {
+    /// The file that holds it.
+    pub file: PathBuf,
+    pub attempt: u32,
+    pub text: BString,
+    /// How it ended; `None` when it ended well or has not ended.
+    pub failure: Option<String>,
+    pub has_ended: bool,
+}
+
+/// What the job with this key printed in the newest run that knows it; its last try only.
+pub fn find(state: &Path, key: &[u8]) -> Option<Printed> {
+    for file in runs(&state.join("log")).into_iter().rev() {
+        let mut found: Option<Printed> = None;
+        each(&file, |record| {
+            if record.key != key {
+                return;
+            }
+            let printed = found.get_or_insert_with(Printed::default);
+            if printed.attempt != record.attempt {
+                let attempt = record.attempt;
+                *printed = Printed {
+                    attempt,
+                    ..Printed::default()
+                };
+            }
+            match record.kind {
+                Kind::Output => printed.text.extend_from_slice(&record.text),
+                Kind::Done => printed.has_ended = true,
+                Kind::Failed => {
+                    printed.has_ended = true;
+                    printed.failure = Some(record.text.to_string());
+                }
+            }
+        });
+        if let Some(printed) = found {
+            return Some(Printed { file, ..printed });
+        }
+    }
+    None
+}
+
+/// The keys of the jobs that failed in the newest run that printed anything, in their order.
+pub fn failed(state: &Path) -> Vec<BString> {
+    let Some(file) = runs(&state.join("log")).pop() else {
+        return Vec::new();
+    };
+    let mut keys: Vec<BString> = Vec::new();
+    each(&file, |record| match record.kind {
+        Kind::Failed if !keys.contains(&record.key) => keys.push(record.key),
+        Kind::Done => keys.retain(|key| *key != record.key),
+        _ => {}
+    });
+    keys
+}
+
+fn each(file: &Path, mut f: impl FnMut(Record)) {
+    let Ok(file) = File::open(file) else { return };
+    let mut reader = BufReader::new(file);
+    while let Some(record) = read_record(&mut reader) {
+        f(record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_try_of_the_newest_run_is_found() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(find(state.path(), b"a"), None);
+        let mut old = Writer::new(state.path(), "1".into());
+        old.write(Kind::Output, b"a", 1, b"old").unwrap();
+        old.write(Kind::Output, b"b", 1, b"only here").unwrap();
+        let mut new = Writer::new(state.path(), "2".into());
+        new.write(Kind::Output, b"a", 1, b"first try\n").unwrap();
+        new.write(Kind::Failed, b"a", 1, b"exit status 1").unwrap();
+        new.write(Kind::Output, b"a", 2, b"\x1e o 1 1 1\n").unwrap();
+        new.write(Kind::Output, b"c\n", 1, b"x").unwrap();
+        new.write(Kind::Output, b"a", 2, b"second").unwrap();
+        new.write(Kind::Done, b"a", 2, b"").unwrap();
+        let a = find(state.path(), b"a").unwrap();
+        assert_eq!(
+            (a.text.as_bstr(), a.failure),
+            ("\x1e o 1 1 1\nsecond".into(), None)
+        );
+        assert_eq!(find(state.path(), b"b").unwrap().text, "only here");
+        assert_eq!(find(state.path(), b"c\n").unwrap().text, "x");
+        assert_eq!(failed(state.path()), Vec::<BString>::new());
+    }
+
+    #[test]
+    fn a_torn_record_is_left_out() {
+        let state = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(state.path(), "1".into());
+        writer.write(Kind::Output, b"a", 1, b"whole").unwrap();
+        writer
+            .write(Kind::Failed, b"b", 1, b"exit status 1")
+            .unwrap();
+        writer.write(Kind::Output, b"a", 1, b"torn").unwrap();
+        let bytes = fs::read(writer.path()).unwrap();
+        for end in bytes.len() - 7..bytes.len() {
+            fs::write(writer.path(), &bytes[..end]).unwrap();
+            assert_eq!(find(state.path(), b"a").unwrap().text, "whole");
+        }
+        assert_eq!(failed(state.path()), ["b"]);
+    }
+
+    #[test]
+    fn the_oldest_runs_go_when_the_quota_is_full() {
+        let state = tempfile::tempdir().unwrap();
+        for run in ["1", "2", "3"] {
+            let mut writer = Writer::new(state.path(), run.into());
+            writer.write(Kind::Output, b"a", 1, &[b'x'; 100]).unwrap();
+        }
+        prune(&state.path().join("log"), 250);
+        assert_eq!(runs(&state.path().join("log")).len(), 2);
+    }
+}
