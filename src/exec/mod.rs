@@ -1,6 +1,14 @@
 //! Running a task somewhere. A task goes out, reports come back through the run's inbox.
 //!
-//! `local` talks to the supervisor process; `sim` is the twin without processes.
+//! `local` talks to the `supervisor` process; `sim` is the twin without processes.
+#![deny(unsafe_code)]
+
+pub mod local;
+mod procs;
+pub mod sim;
+pub mod supervisor;
+mod sys;
+mod wire;
 
 use bstr::BString;
 

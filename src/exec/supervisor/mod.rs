@@ -1,0 +1,95 @@
+//! The process that runs the tasks: forked first, small, and the last to go.
+//!
+//! The engine is its parent. Orders come in on one stream, reports go out on another. When the
+//! first ends, the engine is gone, and all that was started is ended before this process ends.
+
+mod command;
+mod ending;
+mod job;
+mod orders;
+mod outbox;
+mod output;
+mod pass_on;
+mod serve;
+mod signals;
+mod spawners;
+mod start;
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::process::Pid;
+
+use crate::exec::{Report, sys, wire};
+
+/// The supervisor, as the engine holds it until it says what the run is like.
+#[derive(Debug)]
+pub struct SupervisorHandle {
+    pub(in crate::exec) pid: i32,
+    pub(in crate::exec) orders: UnixStream,
+    pub(in crate::exec) reports: UnixStream,
+}
+
+/// Forks the supervisor.
+///
+/// To be called first thing in `main`: fails when the process has a second thread already. What the
+/// process holds by now, the supervisor holds too, and its size is the least that the memory of any
+/// task can be reported as. Descriptors that are open already are not passed on.
+pub fn fork() -> io::Result<SupervisorHandle> {
+    if std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1) {
+        return Err(io::Error::other(
+            "the supervisor must be forked before any thread starts",
+        ));
+    }
+    let (orders, orders_in) = UnixStream::pair()?;
+    let (reports, reports_out) = UnixStream::pair()?;
+    match sys::fork()? {
+        Some(pid) => Ok(SupervisorHandle {
+            pid,
+            orders,
+            reports,
+        }),
+        None => {
+            drop((orders, reports));
+            supervise(orders_in, reports_out)
+        }
+    }
+}
+
+/// The supervisor's whole life.
+fn supervise(orders: UnixStream, reports: UnixStream) -> ! {
+    sys::stay_small();
+    sys::close_all_but(&[orders.as_raw_fd(), reports.as_raw_fd()]);
+    // A session of its own, so that no terminal signals it; without it, blocked signals do.
+    let _ = rustix::process::setsid();
+    if let Err(error) = rustix::process::set_child_subreaper(Pid::from_raw(1)) {
+        tell(&reports, &format!("this system has no subreapers: {error}"));
+        sys::exit_now(1);
+    }
+    sys::silence();
+    let (Ok(last), Ok(very_last)) = (reports.try_clone(), reports.try_clone()) else {
+        sys::exit_now(1);
+    };
+    // A panic in any thread is the end: the engine ends the tasks, by their mark.
+    std::panic::set_hook(Box::new(move |info| {
+        tell(&very_last, &info.to_string());
+        sys::exit_now(1);
+    }));
+    if let Err(error) = serve::serve(orders, reports) {
+        tell(
+            &last,
+            &format!("the process that runs the jobs has to stop: {error:#}"),
+        );
+        sys::exit_now(1);
+    }
+    sys::exit_now(0)
+}
+
+/// The last words of a supervisor that cannot go on.
+fn tell(mut reports: &UnixStream, why: &str) {
+    let mut bytes = Vec::new();
+    wire::put_report(&mut bytes, &Report::Lost(why.into()));
+    // The engine sees the end of the stream in any case.
+    let _ = io::Write::write_all(&mut reports, &bytes);
+}

@@ -1,0 +1,334 @@
+//! The threads that start processes.
+//!
+//! Each start blocks its thread until the program is loaded, so there are several. The supervisor's
+//! main thread puts requests into the queue and takes results; a readable event descriptor tells it
+//! that there are some. The threads live as long as the process: they are its tasks' parents.
+
+use std::collections::VecDeque;
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use bstr::{BStr, BString};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::OFlags;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::exec::TaskId;
+use crate::exec::supervisor::command::{self, Environment, with_launch};
+use crate::exec::supervisor::orders::Text;
+use crate::exec::sys::{self, Launch, Stack, Stage, Start};
+use crate::exec::wire::{Strings, too_long};
+
+/// Descriptors that are left for the supervisor's own looks at `/proc`.
+const RESERVED_FILES: u64 = 12;
+
+/// A task to start.
+#[derive(Debug)]
+pub struct Request {
+    pub strings: Strings,
+    pub text: Text,
+}
+
+/// How a start went.
+#[derive(Debug)]
+pub enum Outcome {
+    Running {
+        pid: i32,
+        pipe: OwnedFd,
+        began: Instant,
+    },
+    /// There is no such program, or it cannot be run: what a shell would say and return.
+    Unrunnable {
+        pid: i32,
+        said: BString,
+        status: i32,
+        began: Instant,
+    },
+    NotStarted(String),
+    /// The machine has too little of something at the moment.
+    Later(Request, io::Error),
+}
+
+struct Queue {
+    requests: VecDeque<Request>,
+    n_threads: u32,
+    n_idle: u32,
+    is_closed: bool,
+}
+
+struct Shared {
+    environment: Environment,
+    null: File,
+    /// The limits of open files that tasks get back, where the supervisor raised its own.
+    n_files: Option<(u64, u64)>,
+    /// Descriptors from this number on are not for tasks.
+    first_reserved: u64,
+    queue: Mutex<Queue>,
+    wanted: Condvar,
+    results: Mutex<Vec<(TaskId, Outcome)>>,
+    is_there: OwnedFd,
+}
+
+/// The threads, as the main thread sees them.
+pub struct Spawners {
+    shared: Arc<Shared>,
+    most: u32,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Spawners {
+    /// Starts the first thread; others follow when there is work for them, up to `most`.
+    pub fn new(
+        environment: Environment,
+        most: u32,
+        n_files: Option<(u64, u64)>,
+    ) -> io::Result<Self> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let spawners = Spawners {
+            shared: Arc::new(Shared {
+                environment,
+                null: File::open("/dev/null")?,
+                n_files,
+                first_reserved: limit
+                    .current
+                    .unwrap_or(u64::MAX)
+                    .saturating_sub(RESERVED_FILES),
+                queue: Mutex::new(Queue {
+                    requests: VecDeque::new(),
+                    n_threads: 0,
+                    n_idle: 0,
+                    is_closed: false,
+                }),
+                wanted: Condvar::new(),
+                results: Mutex::new(Vec::new()),
+                is_there: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            }),
+            most: most.max(1),
+        };
+        spawners.add_thread(&mut lock(&spawners.shared.queue))?;
+        Ok(spawners)
+    }
+
+    fn add_thread(&self, queue: &mut Queue) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        thread::Builder::new()
+            .name("spawner".into())
+            .stack_size(128 << 10)
+            .spawn(move || spawn_requests(&shared))?;
+        queue.n_threads += 1;
+        Ok(())
+    }
+
+    /// Readable when [`Spawners::results`] has something.
+    pub fn is_there(&self) -> BorrowedFd<'_> {
+        self.shared.is_there.as_fd()
+    }
+
+    pub fn submit(&self, request: Request) {
+        let mut queue = lock(&self.shared.queue);
+        queue.requests.push_back(request);
+        if queue.requests.len() > queue.n_idle as usize && queue.n_threads < self.most {
+            // With the first thread there, one more is a matter of speed only.
+            let _ = self.add_thread(&mut queue);
+        }
+        self.shared.wanted.notify_one();
+    }
+
+    /// Takes back a request that no thread has taken yet.
+    pub fn withdraw(&self, task: TaskId) -> Option<Request> {
+        let mut queue = lock(&self.shared.queue);
+        let at = queue.requests.iter().position(|r| r.strings.task == task)?;
+        queue.requests.remove(at)
+    }
+
+    /// What has been started, or not, since the last call.
+    pub fn results(&self) -> Vec<(TaskId, Outcome)> {
+        let mut count = [0; 8];
+        // An empty counter is no error: the results of two wake-ups may have been taken at once.
+        let _ = rustix::io::read(&self.shared.is_there, &mut count);
+        std::mem::take(&mut *lock(&self.shared.results))
+    }
+
+    /// Drops what waits, and has nothing started any more.
+    pub fn close(&self) {
+        let mut queue = lock(&self.shared.queue);
+        queue.requests.clear();
+        queue.is_closed = true;
+    }
+
+    /// Whether no start is under way.
+    pub fn is_idle(&self) -> bool {
+        let queue = lock(&self.shared.queue);
+        queue.n_idle == queue.n_threads && queue.requests.is_empty()
+    }
+}
+
+/// The life of a spawner thread.
+fn spawn_requests(shared: &Shared) {
+    let mut stack = Stack::default();
+    let mut queue = lock(&shared.queue);
+    loop {
+        let Some(request) = queue.requests.pop_front() else {
+            queue.n_idle += 1;
+            queue = shared
+                .wanted
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+            queue.n_idle -= 1;
+            continue;
+        };
+        if queue.is_closed {
+            continue;
+        }
+        drop(queue);
+        let task = request.strings.task;
+        let outcome = spawn(shared, request, &mut stack);
+        let mut results = lock(&shared.results);
+        let is_first = results.is_empty();
+        results.push((task, outcome));
+        drop(results);
+        if is_first {
+            let _ = rustix::io::write(&shared.is_there, &1u64.to_ne_bytes());
+        }
+        queue = lock(&shared.queue);
+    }
+}
+
+/// Whether the same start may go well later.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE)
+    )
+}
+
+/// A pipe whose reading end does not block.
+fn output_pipe(shared: &Shared) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    if read.as_raw_fd().max(write.as_raw_fd()) as u64 >= shared.first_reserved {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
+    rustix::fs::fcntl_setfl(&read, OFlags::NONBLOCK)?;
+    Ok((read, write))
+}
+
+fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
+    if let Text::Lost(error) = &request.text {
+        return Outcome::NotStarted(format!("there is no room for its script: {}", words(error)));
+    }
+    let (pipe, write) = match output_pipe(shared) {
+        Ok(ends) => ends,
+        Err(error) => return Outcome::Later(request, error),
+    };
+    let base = Launch {
+        programs: &[],
+        argv: &[],
+        env: &[],
+        dir: None,
+        stdin: shared.null.as_fd(),
+        output: write.as_fd(),
+        script: None,
+        n_files: shared.n_files,
+    };
+    let began = Instant::now();
+    let mut launch = |request: &mut Request| {
+        with_launch(
+            &shared.environment,
+            &request.strings,
+            &mut request.text,
+            &base,
+            |launch| sys::start(launch, stack),
+        )
+    };
+    let mut start = launch(&mut request);
+    if let Ok(Start::Failed(Stage::Exec, error, _)) = &start
+        && error.raw_os_error() == Some(libc::E2BIG)
+        && request.strings.way.is_some()
+        && matches!(request.text, Text::Short(_))
+    {
+        // Without the script among the arguments they may be short enough.
+        start = command::file(&mut request.text).and_then(|()| launch(&mut request));
+    }
+    let (stage, error, pid) = match start {
+        Ok(Start::Running(pid)) => return Outcome::Running { pid, pipe, began },
+        Ok(Start::Failed(stage, error, pid)) => (stage, error, pid),
+        Err(error) => (Stage::Clone, error, None),
+    };
+    if is_shortage(&error) {
+        return Outcome::Later(request, error);
+    }
+    match (stage, pid) {
+        (Stage::Exec, Some(pid)) if error.raw_os_error() != Some(libc::E2BIG) => {
+            let (said, status) = complaint(&request.strings, &error);
+            Outcome::Unrunnable {
+                pid,
+                said,
+                status,
+                began,
+            }
+        }
+        _ => Outcome::NotStarted(reason(shared, &request.strings, stage, &error)),
+    }
+}
+
+/// What a shell would say of a program that cannot be run, and the status it would return.
+fn complaint(strings: &Strings, error: &io::Error) -> (BString, i32) {
+    let program = BStr::new(program(strings));
+    if error.raw_os_error() != Some(libc::ENOENT) {
+        let what = match error.raw_os_error() {
+            Some(libc::EACCES) => "permission denied".into(),
+            _ => words(error),
+        };
+        return (format!("{program}: {what}\n").into(), 126);
+    }
+    let mut path = BString::default();
+    if !program.starts_with(b"/") {
+        path.extend_from_slice(strings.dir().to_bytes());
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+    }
+    path.extend_from_slice(program);
+    if program.contains(&b'/') && rustix::fs::stat(&path[..]).is_ok() {
+        let what = "the interpreter in its first line is not there";
+        return (format!("{program}: {what}\n").into(), 126);
+    }
+    (format!("{program}: command not found\n").into(), 127)
+}
+
+fn program(strings: &Strings) -> &[u8] {
+    strings.argv().next().map_or(b"", CStr::to_bytes)
+}
+
+/// What the system says, in the middle of a sentence.
+pub fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// Why a task did not start, for a person.
+fn reason(shared: &Shared, strings: &Strings, stage: Stage, error: &io::Error) -> String {
+    let dir = BStr::new(strings.dir().to_bytes());
+    match (stage, error.raw_os_error()) {
+        (Stage::Exec, Some(libc::E2BIG)) => {
+            let own = strings.argv().chain(strings.env());
+            let own: usize = own.map(|string| string.count_bytes() + 9).sum();
+            too_long(BStr::new(program(strings)), own + shared.environment.size())
+        }
+        (Stage::Enter, Some(libc::ENOENT)) => format!("its folder `{dir}` does not exist"),
+        (Stage::Enter, _) => format!("cannot enter its folder `{dir}`: {}", words(error)),
+        (Stage::Prepare, _) => format!("cannot prepare its process: {}", words(error)),
+        (Stage::Clone | Stage::Exec, _) => format!("cannot start a process: {}", words(error)),
+    }
+}

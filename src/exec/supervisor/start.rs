@@ -1,0 +1,142 @@
+//! Starting tasks: orders to the spawners, and what becomes of them.
+
+use std::time::{Duration, Instant};
+
+use crate::event::{End, Usage};
+use crate::exec::supervisor::job::{Job, Phase};
+use crate::exec::supervisor::output::Output;
+use crate::exec::supervisor::serve::Supervisor;
+use crate::exec::supervisor::spawners::{Outcome, Request, words};
+use crate::exec::{Report, Signal, TaskId};
+
+/// A task that ends before this never has its pipe watched: it is read once, at the end.
+const FIRST_READ: Duration = Duration::from_millis(10);
+
+/// How long tasks are held back before one is tried again, when nothing ends.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// How long nothing may run for lack of something before tasks are given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a task that was told to end before it began has no process.
+pub const ENDED_EARLY: &str = "it was told to end before it had started";
+
+impl Supervisor {
+    pub fn submit(&mut self, request: Request) {
+        if self.held.is_empty() {
+            self.spawners.submit(request);
+        } else {
+            self.held.push_back(request);
+        }
+    }
+
+    /// Takes back a task that was not started yet.
+    pub fn withdraw(&mut self, task: TaskId) -> bool {
+        let at = self.held.iter().position(|r| r.strings.task == task);
+        match at {
+            Some(at) => self.held.remove(at).is_some(),
+            None => self.spawners.withdraw(task).is_some(),
+        }
+    }
+
+    pub fn take_outcome(&mut self, task: TaskId, outcome: Outcome) {
+        let Some(job) = self.jobs.get_mut(&task) else {
+            return;
+        };
+        match outcome {
+            Outcome::Running { pid, pipe, began } => {
+                job.phase = Phase::Running;
+                job.pid = pid;
+                job.began = began;
+                job.output = Some(Output::new(pipe, self.quota, began));
+                job.read_at = Some(began + FIRST_READ);
+                let early = job.early_signal.take();
+                self.starved_since = None;
+                self.by_pid.insert(pid, task);
+                // Where the kernel keeps no list of adopted processes, it may have looked like one.
+                self.orphans.remove(&pid);
+                self.outbox.put(&Report::Started {
+                    task,
+                    pid: pid as u32,
+                });
+                self.set_timer(task);
+                if let Some(signal) = early {
+                    self.signal(Some(task), signal);
+                } else if self.is_suspended {
+                    self.signal(Some(task), Signal::Suspend);
+                }
+            }
+            Outcome::Unrunnable {
+                pid,
+                said,
+                status,
+                began,
+            } => {
+                self.outbox.put(&Report::Started {
+                    task,
+                    pid: pid as u32,
+                });
+                self.outbox.put_output(task, &said);
+                let usage = Usage {
+                    wall_s: began.elapsed().as_secs_f64(),
+                    ..Usage::default()
+                };
+                self.jobs.remove(&task);
+                self.tell_end(task, End::Exited(status), usage, 0);
+            }
+            Outcome::NotStarted(why) => self.give_up(task, why),
+            Outcome::Later(..)
+                if matches!(job.early_signal, Some(Signal::Terminate | Signal::Kill)) =>
+            {
+                self.give_up(task, ENDED_EARLY.into());
+            }
+            Outcome::Later(request, error) => {
+                self.held.push_front(request);
+                self.retry_at = Some(Instant::now() + RETRY);
+                let is_any_alive = self.jobs.values().any(Job::is_alive);
+                let since = *self.starved_since.get_or_insert_with(Instant::now);
+                if is_any_alive {
+                    self.starved_since = None;
+                } else if since.elapsed() > PATIENCE {
+                    let why = format!(
+                        "no process can be started ({}), and none of this run is left to wait \
+                         for: see `ulimit -u` and `ulimit -n`",
+                        words(&error)
+                    );
+                    self.starved_since = None;
+                    for request in std::mem::take(&mut self.held) {
+                        self.give_up(request.strings.task, why.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tries some of the tasks that were held back.
+    pub fn release(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(request) = self.held.pop_front() else {
+                break;
+            };
+            self.spawners.submit(request);
+        }
+        self.retry_at = (!self.held.is_empty()).then(|| Instant::now() + RETRY);
+    }
+
+    /// Ends a task that has no process.
+    pub fn give_up(&mut self, task: TaskId, why: String) {
+        self.jobs.remove(&task);
+        self.tell_end(task, End::NotStarted(why), Usage::default(), 0);
+    }
+
+    pub fn tell_end(&mut self, task: TaskId, end: End, usage: Usage, leftovers: u32) {
+        self.outbox.put(&Report::Ended {
+            task,
+            end,
+            usage,
+            leftovers,
+        });
+        // One for the place that has become free, one to find out whether there is more room.
+        self.release(2);
+    }
+}

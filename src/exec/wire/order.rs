@@ -1,0 +1,269 @@
+//! Orders: what the engine tells the supervisor.
+
+use std::ffi::CStr;
+use std::time::Duration;
+
+use bstr::{BStr, BString};
+
+use crate::exec::wire::{Fields, Malformed, put_bytes};
+use crate::exec::{Script, ScriptWay, Signal, Task, TaskId};
+
+/// The longest single argument or environment string that Linux takes, without its NUL.
+pub const LONGEST_STRING: usize = 32 * 4096 - 1;
+
+/// The most that arguments and environment may ever take together, whatever the limits say.
+const MOST_STRINGS: usize = 6 << 20;
+
+/// Kind (1), length of the head (4), length of the text (8).
+pub const ORDER_PREFIX: usize = 13;
+
+/// What the supervisor needs to know before the first task.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Setup {
+    /// The environment of every task.
+    pub env: Vec<(BString, BString)>,
+    /// The run's folder: where tasks run unless they say more.
+    pub folder: BString,
+    /// Names the run in the environment of all its processes. Letters, digits and `-`.
+    pub mark: String,
+    /// How long what got TERM has before it gets KILL.
+    pub grace: Duration,
+    /// How many threads start processes: each start blocks one until the program is loaded.
+    pub spawners: u32,
+    /// How much of one task's output is passed on, in bytes.
+    pub quota: u64,
+}
+
+/// A task as it stands in an order's head: strings that the kernel can take as they are.
+#[derive(Debug)]
+pub struct Strings {
+    pub task: TaskId,
+    pub way: Option<ScriptWay>,
+    bytes: Vec<u8>,
+    n_argv: usize,
+}
+
+impl Strings {
+    fn all(&self) -> impl Iterator<Item = &CStr> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let string = CStr::from_bytes_until_nul(rest).ok()?;
+            rest = &rest[string.count_bytes() + 1..];
+            Some(string)
+        })
+    }
+
+    /// The folder to run in; empty for the run's own.
+    pub fn dir(&self) -> &CStr {
+        self.all().next().unwrap_or_default()
+    }
+
+    pub fn argv(&self) -> impl Iterator<Item = &CStr> {
+        self.all().skip(1).take(self.n_argv)
+    }
+
+    /// `NAME=VALUE` each.
+    pub fn env(&self) -> impl Iterator<Item = &CStr> {
+        self.all().skip(1 + self.n_argv)
+    }
+}
+
+/// The head of an order.
+#[derive(Debug)]
+pub enum Order {
+    Setup(Setup),
+    Start(Strings),
+    /// A task that no kernel would take: to be reported as not started, with this reason.
+    Refuse(TaskId, String),
+    Signal(Option<TaskId>, Signal),
+}
+
+const SETUP: u8 = 1;
+const START: u8 = 2;
+const REFUSE: u8 = 3;
+const SIGNAL: u8 = 4;
+
+/// Appends a frame: `head` writes the head, `text` follows it.
+fn order(out: &mut Vec<u8>, kind: u8, text: &[u8], head: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.push(kind);
+    out.extend([0; 4]);
+    out.extend((text.len() as u64).to_le_bytes());
+    head(out);
+    let len = u32::try_from(out.len() - start - ORDER_PREFIX).expect("a head is short");
+    out[start + 1..start + 5].copy_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+/// Appends the frame that tells the supervisor about the run.
+pub fn put_setup(out: &mut Vec<u8>, setup: &Setup) {
+    order(out, SETUP, b"", |head| {
+        put_bytes(head, &setup.folder);
+        put_bytes(head, setup.mark.as_bytes());
+        head.extend((setup.grace.as_millis() as u64).to_le_bytes());
+        head.extend(setup.spawners.to_le_bytes());
+        head.extend(setup.quota.to_le_bytes());
+        for (name, value) in &setup.env {
+            put_bytes(head, name);
+            put_bytes(head, value);
+        }
+    });
+}
+
+/// Appends the frame that starts `task`, or the one that refuses it.
+pub fn put_task(out: &mut Vec<u8>, task: &Task) {
+    if let Some(why) = refusal(task) {
+        return order(out, REFUSE, b"", |head| {
+            head.extend(task.id.0.to_le_bytes());
+            put_bytes(head, why.as_bytes());
+        });
+    }
+    let text = task.script.as_ref().map_or(&[][..], |script| &script.text);
+    order(out, START, text, |head| {
+        head.extend(task.id.0.to_le_bytes());
+        head.push(match &task.script {
+            None => 0,
+            Some(Script { way, .. }) => match way {
+                ScriptWay::DashC => 1,
+                ScriptWay::File => 2,
+            },
+        });
+        head.extend((task.argv.len() as u32).to_le_bytes());
+        for string in std::iter::once(&task.dir).chain(&task.argv) {
+            head.extend_from_slice(string);
+            head.push(0);
+        }
+        for (name, value) in &task.env {
+            head.extend_from_slice(name);
+            head.push(b'=');
+            head.extend_from_slice(value);
+            head.push(0);
+        }
+    });
+}
+
+/// Why `task` can never run, whatever the machine.
+fn refusal(task: &Task) -> Option<String> {
+    let Some(program) = task.argv.first() else {
+        return Some("there is no program to run".into());
+    };
+    if program.is_empty() {
+        return Some("the name of the program is empty".into());
+    }
+    if task.dir.contains(&0) {
+        return Some(format!("its folder `{}` has a NUL byte in it", task.dir));
+    }
+    let mut total = 0;
+    for (at, word) in task.argv.iter().enumerate() {
+        total += word.len() + 9;
+        if word.contains(&0) {
+            return Some(format!("argument {at} of `{program}` has a NUL byte in it"));
+        }
+        if word.len() > LONGEST_STRING {
+            return Some(format!(
+                "argument {at} of `{program}` is {} bytes long, and the kernel takes \
+                 {LONGEST_STRING}: hand it over in a file",
+                word.len()
+            ));
+        }
+    }
+    for (name, value) in &task.env {
+        total += name.len() + value.len() + 10;
+        if name.is_empty() || name.contains(&b'=') || name.contains(&0) || value.contains(&0) {
+            return Some(format!("`{name}` cannot be an environment variable"));
+        }
+        if name.len() + 1 + value.len() > LONGEST_STRING {
+            return Some(format!(
+                "the environment variable `{name}` is {} bytes long, and the kernel takes \
+                 {LONGEST_STRING}: hand it over in a file",
+                value.len()
+            ));
+        }
+    }
+    (total > MOST_STRINGS).then(|| too_long(program.as_ref(), total))
+}
+
+/// The sentence for a command line that is too long as a whole.
+pub fn too_long(program: &BStr, total: usize) -> String {
+    format!(
+        "arguments and environment of `{program}` are {total} bytes together, more than the \
+         kernel takes: hand long lists over in a file, or raise `ulimit -s`"
+    )
+}
+
+/// Appends the frame that signals one task, or all.
+pub fn put_signal(out: &mut Vec<u8>, task: Option<TaskId>, signal: Signal) {
+    order(out, SIGNAL, b"", |head| {
+        head.push(u8::from(task.is_some()));
+        head.extend(task.unwrap_or_default().0.to_le_bytes());
+        head.push(match signal {
+            Signal::Terminate => 0,
+            Signal::Kill => 1,
+            Signal::Suspend => 2,
+            Signal::Resume => 3,
+        });
+    });
+}
+
+/// The lengths of an order's head and text, from its prefix.
+pub fn order_lengths(prefix: [u8; ORDER_PREFIX]) -> (usize, u64) {
+    let [_, a, b, c, d, text @ ..] = prefix;
+    (
+        u32::from_le_bytes([a, b, c, d]) as usize,
+        u64::from_le_bytes(text),
+    )
+}
+
+/// Reads the head of an order of this kind (the prefix's first byte).
+pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
+    let mut fields = Fields(&head);
+    Ok(match kind {
+        SETUP => {
+            let mut setup = Setup {
+                folder: fields.bytes()?.into(),
+                mark: fields.text()?,
+                grace: Duration::from_millis(fields.u64()?),
+                spawners: fields.u32()?,
+                quota: fields.u64()?,
+                env: Vec::new(),
+            };
+            while !fields.0.is_empty() {
+                let name = fields.bytes()?.into();
+                setup.env.push((name, fields.bytes()?.into()));
+            }
+            Order::Setup(setup)
+        }
+        START => {
+            let task = TaskId(fields.u32()?);
+            let way = match fields.u8()? {
+                0 => None,
+                1 => Some(ScriptWay::DashC),
+                2 => Some(ScriptWay::File),
+                _ => return Err(Malformed),
+            };
+            let n_argv = fields.u32()? as usize;
+            let used = head.len() - fields.0.len();
+            head.drain(..used);
+            Order::Start(Strings {
+                task,
+                way,
+                bytes: head,
+                n_argv,
+            })
+        }
+        REFUSE => Order::Refuse(TaskId(fields.u32()?), fields.text()?),
+        SIGNAL => {
+            let is_one = fields.u8()? == 1;
+            let task = TaskId(fields.u32()?);
+            let signal = match fields.u8()? {
+                0 => Signal::Terminate,
+                1 => Signal::Kill,
+                2 => Signal::Suspend,
+                3 => Signal::Resume,
+                _ => return Err(Malformed),
+            };
+            Order::Signal(is_one.then_some(task), signal)
+        }
+        _ => return Err(Malformed),
+    })
+}
