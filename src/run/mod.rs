@@ -1,1 +1,248 @@
 //! The loop that joins scheduler, executor, history and sinks. Owns all state.
+//!
+//! Whatever waits (the supervisor's reports, signals) meets it in one inbox of [`Msg`]. Nothing
+//! else has a hold on what the loop owns.
+
+mod add;
+mod end;
+mod engine;
+pub mod outputs;
+mod render;
+mod start;
+
+use std::collections::HashMap;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use bstr::{BString, ByteSlice};
+
+use crate::dense::Table;
+use crate::disk::Stat;
+use crate::event::{Event, EventKind, Tally};
+use crate::exec::{self, Executor, TaskId};
+use crate::history::History;
+use crate::history::output::Writer;
+use crate::lang::{Diag, Sources};
+use crate::plan::want::Wanted;
+use crate::plan::{Context, JobId, Plan};
+use crate::sched::{self, JobIdx, KindId, Sched};
+use crate::stale::Judge;
+use crate::workflow::RuleId;
+
+pub use render::{Rendered, render};
+
+/// What comes in.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Msg {
+    Report(exec::Report),
+    Interrupt(Interrupt),
+    /// Ctrl-Z: the jobs stop, then flow; both go on together.
+    Suspend,
+    /// Let what runs finish; nothing new starts.
+    Drain,
+}
+
+/// A signal that ends the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interrupt {
+    Hangup,
+    Interrupt,
+    Terminate,
+}
+
+/// Somebody who is told of everything that happens.
+pub trait Sink {
+    fn event(&mut self, event: &Event);
+    /// Nothing has happened for a while.
+    fn tick(&mut self, _now: jiff::Timestamp) {}
+}
+
+/// Numbers that decide how a run behaves.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Options {
+    /// Cores that jobs may take together.
+    pub jobs: u32,
+    /// `None` goes on with everything that does not depend on a failure.
+    pub max_fail: Option<u32>,
+    /// For rules that do not say.
+    pub retries: u32,
+    pub shuffle: Option<u64>,
+    /// Whether `job_output` events are wanted.
+    pub tells_output: bool,
+}
+
+/// Everything a run needs. The plan is judged already.
+pub struct Setup<'a> {
+    pub context: Context<'a>,
+    /// Where rules are written, for messages.
+    pub sources: &'a Sources,
+    pub plan: Plan,
+    pub wanted: Wanted,
+    pub judge: Judge,
+    pub store: outputs::Store<'a>,
+    pub history: Box<dyn History>,
+    pub executor: Box<dyn Executor + 'a>,
+    pub inbox: Receiver<Msg>,
+    pub sinks: Vec<Box<dyn Sink + 'a>>,
+    pub log: Writer,
+    /// Stops this process until it is told to go on.
+    pub suspend: Box<dyn Fn() + 'a>,
+    pub options: Options,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Summary {
+    pub tally: Tally,
+    pub interrupt: Option<Interrupt>,
+    /// Mistakes that came to light behind a split.
+    pub diags: Vec<Diag>,
+    /// What was asked for, and the targets that only a split could bring.
+    pub wanted: Wanted,
+    /// The machine failed: why.
+    pub lost: Option<String>,
+}
+
+/// Runs what must run.
+pub fn run(setup: Setup) -> anyhow::Result<Summary> {
+    Engine::new(setup).run()
+}
+
+/// What a scheduler's job is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Node {
+    Job(JobId),
+    /// All jobs of a rule: who is `after` it waits for this.
+    Barrier(RuleId),
+}
+
+/// A try that runs.
+struct Running {
+    job: JobId,
+    idx: JobIdx,
+    attempt: u32,
+    /// What the inputs looked like just before.
+    inputs: Vec<Option<Stat>>,
+    /// The last of what it printed.
+    tail: BString,
+    output_bytes: u64,
+    /// Why it is being ended, when it is.
+    is_cut: bool,
+    tmp: Option<BString>,
+}
+
+struct Engine<'a> {
+    context: Context<'a>,
+    sources: &'a Sources,
+    plan: Plan,
+    wanted: Wanted,
+    judge: Judge,
+    store: outputs::Store<'a>,
+    history: Box<dyn History>,
+    executor: Box<dyn Executor + 'a>,
+    inbox: Receiver<Msg>,
+    sinks: Vec<Box<dyn Sink + 'a>>,
+    log: Writer,
+    suspend: Box<dyn Fn() + 'a>,
+    options: Options,
+
+    sched: Sched,
+    kinds: HashMap<RuleId, KindId>,
+    limits: Vec<sched::LimitId>,
+    nodes: Table<JobIdx, Node>,
+    /// By job: its number in the scheduler.
+    idx: Table<JobId, Option<JobIdx>>,
+    barriers: HashMap<RuleId, Barrier>,
+    running: HashMap<TaskId, Running>,
+    /// Old outputs of jobs that have begun and not ended for good.
+    aside: HashMap<JobId, outputs::Aside>,
+    /// What a split's globs matched before it began, with what was seen.
+    before: HashMap<JobId, HashMap<BString, Stat>>,
+    made_folders: std::collections::HashSet<BString>,
+    n_tasks: u32,
+    n_added: usize,
+    actions: Vec<sched::Action>,
+    wake_at: Option<Duration>,
+    started: Instant,
+    interrupt: Option<Interrupt>,
+    n_interrupts: u32,
+    tally: Tally,
+    lost: Option<String>,
+    /// How many of the plan's diagnostics were dealt with.
+    n_diags: usize,
+    diags: Vec<Diag>,
+}
+
+/// The node that stands for all jobs of a rule.
+#[derive(Clone, Copy, Debug)]
+struct Barrier {
+    idx: JobIdx,
+    /// Not all of the rule's jobs are known yet.
+    is_held: bool,
+}
+
+impl Engine<'_> {
+    /// Time since the run began.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn emit(&mut self, kind: EventKind) {
+        self.tally.add(&kind);
+        let event = Event {
+            time: jiff::Timestamp::now(),
+            kind,
+        };
+        for sink in &mut self.sinks {
+            sink.event(&event);
+        }
+    }
+
+    fn warn(&mut self, message: String) {
+        self.emit(EventKind::Warning { message });
+    }
+
+    fn name(&self, job: JobId) -> crate::event::JobName {
+        crate::event::JobName {
+            job: self.plan.key(job).into(),
+            rule: self.plan.rule_of(self.context.workflow, job).name.clone(),
+        }
+    }
+
+    /// `main.flow:12`, where the rule is written.
+    fn place(&self, rule: RuleId) -> String {
+        let span = self.context.workflow.rules[rule].span;
+        let (line, _) = self.sources.line_column(span);
+        format!("{}:{line}", self.sources.get(span.file).name)
+    }
+
+    fn paths(&self, paths: &[crate::plan::PathId]) -> Vec<BString> {
+        paths
+            .iter()
+            .map(|path| self.plan.path(*path).into())
+            .collect()
+    }
+
+    /// The files that a job has made, or is to make.
+    fn output_paths(&self, job: JobId) -> Vec<BString> {
+        match self.plan.made(job) {
+            Some(made) => self.paths(made),
+            None => self.paths(self.plan.outputs(job)),
+        }
+    }
+
+    fn job_of(&self, idx: JobIdx) -> Option<JobId> {
+        match self.nodes[idx] {
+            Node::Job(job) => Some(job),
+            Node::Barrier(_) => None,
+        }
+    }
+
+    fn key_text(&self, job: JobId) -> String {
+        self.plan.key(job).to_str_lossy().into_owned()
+    }
+
+    fn n_jobs(&self) -> usize {
+        self.nodes.ids().len()
+    }
+}

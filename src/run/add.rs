@@ -1,0 +1,154 @@
+//! Hands jobs that must run to the scheduler: at first, and again whenever the plan has grown.
+
+use std::time::Duration;
+
+use super::{Barrier, Engine, Node};
+use crate::dense::Id;
+use crate::plan::JobId;
+use crate::sched::{Job, JobIdx, Kind, KindId, Need, OnReady};
+use crate::workflow::RuleId;
+
+impl Engine<'_> {
+    /// Adds the stale jobs among those that became known since the last time.
+    pub(super) fn add_known(&mut self) {
+        let new: Vec<JobId> = self.plan.known[self.n_added..]
+            .iter()
+            .copied()
+            .filter(|&job| self.wanted.has(job) && self.judge.will_run(job))
+            .collect();
+        self.n_added = self.plan.known.len();
+        self.add_jobs(&new);
+        self.release_barriers();
+    }
+
+    /// Adds jobs, upstream first, with an edge from each job that makes an input.
+    pub(super) fn add_jobs(&mut self, jobs: &[JobId]) {
+        if jobs.is_empty() {
+            return;
+        }
+        let mut rows = Vec::with_capacity(jobs.len());
+        let mut edges: Vec<(JobIdx, JobIdx)> = Vec::new();
+        let first = self.sched.len();
+        self.idx.grow(self.plan.jobs.len(), None);
+        for (at, &job) in jobs.iter().enumerate() {
+            self.idx[job] = Some(JobIdx::new(first + at));
+        }
+        for (at, &job) in jobs.iter().enumerate() {
+            let rule = self.plan.jobs[job].rule;
+            let order = (rule.index() as u64) << 32 | job.index() as u64;
+            let kind = self.kind(rule);
+            rows.push(Job {
+                kind,
+                on_ready: OnReady::Start,
+                weight: 1.0,
+                order,
+            });
+            let own = JobIdx::new(first + at);
+            let n_edges = edges.len();
+            for &input in self.plan.inputs(job) {
+                if let Some(producer) = self.plan.producer(input)
+                    && let Some(Some(upstream)) = self.idx.get(producer)
+                    && *upstream != own
+                {
+                    edges.push((*upstream, own));
+                }
+            }
+            // A job that makes several inputs counts once.
+            edges[n_edges..].sort();
+            let mut kept = n_edges;
+            for at in n_edges..edges.len() {
+                if at == n_edges || edges[at] != edges[kept - 1] {
+                    edges[kept] = edges[at];
+                    kept += 1;
+                }
+            }
+            edges.truncate(kept);
+        }
+        let added = self.sched.add(rows, || edges.iter().copied());
+        debug_assert_eq!(added.index(), first);
+        for &job in jobs {
+            self.nodes.push(Node::Job(job));
+        }
+        for &job in jobs {
+            let rule = self.plan.jobs[job].rule;
+            for after in self.context.workflow.rules[rule].after.clone() {
+                let barrier = self.barrier(after);
+                let own = self.idx[job].expect("it was just added");
+                self.sched.add([], || [(barrier, own)].into_iter());
+            }
+            // A late job of a rule that others wait for.
+            if let Some(barrier) = self.barriers.get(&rule)
+                && barrier.is_held
+            {
+                let edge = (self.idx[job].expect("it was just added"), barrier.idx);
+                self.sched.add([], || [edge].into_iter());
+            }
+        }
+    }
+
+    /// The node that waits for all jobs of `rule`.
+    fn barrier(&mut self, rule: RuleId) -> JobIdx {
+        if let Some(barrier) = self.barriers.get(&rule) {
+            return barrier.idx;
+        }
+        let jobs = self.plan.jobs_of(rule).into_iter();
+        let upstream: Vec<JobIdx> = jobs
+            .filter_map(|job| self.idx.get(job).copied().flatten())
+            .collect();
+        let kind = self.kind(rule);
+        let row = Job {
+            kind,
+            on_ready: OnReady::Resolve,
+            weight: 0.0,
+            order: 0,
+        };
+        let own = JobIdx::new(self.sched.len());
+        let idx = self
+            .sched
+            .add([row], || upstream.iter().map(|&job| (job, own)));
+        self.nodes.push(Node::Barrier(rule));
+        let is_held = !self.plan.is_complete(rule);
+        if is_held {
+            self.sched.hold(idx);
+        }
+        self.barriers.insert(rule, Barrier { idx, is_held });
+        idx
+    }
+
+    /// Lets go of barriers whose rules are known by now.
+    fn release_barriers(&mut self) {
+        for (rule, barrier) in &mut self.barriers {
+            if barrier.is_held && self.plan.is_complete(*rule) {
+                barrier.is_held = false;
+                self.sched.release(barrier.idx);
+            }
+        }
+    }
+
+    /// What the scheduler knows of all jobs of a rule.
+    fn kind(&mut self, rule: RuleId) -> KindId {
+        if let Some(&kind) = self.kinds.get(&rule) {
+            return kind;
+        }
+        let found = &self.context.workflow.rules[rule];
+        let limits = found
+            .needs
+            .limits
+            .iter()
+            .map(|limit| self.limits[limit.index()])
+            .collect();
+        let need = self.sched.need(Need {
+            cores: found.needs.cores,
+            limits,
+            ..Need::default()
+        });
+        let kind = self.sched.kind(Kind {
+            needs: vec![need],
+            priority: found.priority,
+            tries: 1 + found.retries.unwrap_or(self.options.retries),
+            backoff: Duration::ZERO,
+        });
+        self.kinds.insert(rule, kind);
+        kind
+    }
+}

@@ -1,0 +1,339 @@
+//! The end of a try: are all outputs there, is everything as it was, and what follows.
+
+use bstr::{BStr, BString};
+
+use super::{Engine, Running};
+use crate::event::{End, EventKind, Failure, JobFinished, JobRetry, Status, Usage};
+use crate::exec::TaskId;
+use crate::history::output::Kind as LogKind;
+use crate::plan::{JobId, PathId};
+use crate::sched::{self, Action};
+use crate::stale::settle;
+
+/// Lines of output that a failure shows.
+const TAIL_LINES: usize = 20;
+
+impl Engine<'_> {
+    /// A process has ended, and so has all that it left behind.
+    pub(super) fn ended(&mut self, task: TaskId, end: End, usage: Usage, leftovers: u32) {
+        let Some(running) = self.running.remove(&task) else {
+            return;
+        };
+        if leftovers > 0 && !running.is_cut {
+            let key = self.key_text(running.job);
+            let processes = if leftovers == 1 {
+                "a process"
+            } else {
+                "processes"
+            };
+            self.warn(format!(
+                "{key}: left {processes} behind, which flow has ended"
+            ));
+        }
+        if !end.is_ok() || running.is_cut {
+            self.failed(running, Some(end), Some(usage), Failure::Process);
+            return;
+        }
+        match self.check_outputs(running.job) {
+            Err(failure) => self.failed(running, Some(end), Some(usage), failure),
+            Ok(made) => self.succeeded(running, end, usage, made),
+        }
+    }
+
+    /// Whether all declared outputs are there; a split's files.
+    fn check_outputs(&mut self, job: JobId) -> Result<Option<Vec<PathId>>, Failure> {
+        let rule = self.plan.rule_of(self.context.workflow, job);
+        let is_split = rule.makes_unknown_files();
+        let globs: Vec<bool> = rule
+            .outputs
+            .iter()
+            .flatten()
+            .map(|output| output.is_glob())
+            .collect();
+        let mut missing = Vec::new();
+        for (at, &path) in self.plan.outputs(job).iter().enumerate() {
+            if is_split && globs.get(at) == Some(&true) {
+                continue;
+            }
+            let text = self.plan.path(path);
+            match self.store.disk().stat(text) {
+                Ok(Some(stat)) => self.judge.facts.set(path, Some(stat)),
+                Ok(None) => missing.push(BString::from(text)),
+                Err(error) => {
+                    let why = format!("the output `{text}` cannot be looked at: {error}");
+                    return Err(Failure::Engine(why));
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Failure::OutputsMissing(missing));
+        }
+        if !is_split {
+            return Ok(None);
+        }
+        let found = self
+            .matches(job)
+            .map_err(|error| Failure::Engine(format!("the outputs cannot be listed: {error}")))?;
+        let before = self.before.remove(&job).unwrap_or_default();
+        let mut made = Vec::new();
+        let mut foreign = Vec::new();
+        for path in found {
+            let stat = self.store.disk().stat(&path).ok().flatten();
+            if stat.is_some() && before.get(&path).copied() == stat {
+                foreign.push(path);
+                continue;
+            }
+            let path = self.plan.paths.intern(&path);
+            self.judge.facts.set(path, stat);
+            made.push(path);
+        }
+        if let Some(first) = foreign.first() {
+            let key = self.key_text(job);
+            let n = foreign.len();
+            let others = if n > 1 {
+                format!(" and {} more", n - 1)
+            } else {
+                String::new()
+            };
+            self.warn(format!(
+                "{key}: `{first}`{others} was there before and is unchanged: not taken as output"
+            ));
+        }
+        Ok(Some(made))
+    }
+
+    fn succeeded(&mut self, running: Running, end: End, usage: Usage, made: Option<Vec<PathId>>) {
+        let job = running.job;
+        let key: BString = self.plan.key(job).into();
+        match self.changed_input(&running) {
+            None => {
+                if let Err(error) = self.history.ended(&key) {
+                    self.stop(format!("{error:#}"));
+                }
+            }
+            // It stays open in the history: the next run makes it again.
+            Some(input) => self.warn(format!(
+                "{key}: its input `{input}` changed while it ran, so it is stale already"
+            )),
+        }
+        if let Some(aside) = self.aside.remove(&job)
+            && let Err(error) = self.store.drop_old(&aside)
+        {
+            self.warn(format!("{key}: an old output cannot be removed: {error}"));
+        }
+        self.remove_tmp(&running);
+        if running.output_bytes > 0 {
+            let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
+            self.check_log(written);
+        }
+        let files = made.as_ref().map(|made| made.to_vec());
+        self.judge.set_done(job);
+        let now = self.now();
+        if let Some(files) = files {
+            self.grow(job, &files);
+        }
+        self.finished(&running, Status::Ok, Some(end), Some(usage), None);
+        self.sched.tell(
+            now,
+            sched::Msg::Ended {
+                job: running.idx,
+                end: sched::End::Ok,
+            },
+        );
+    }
+
+    /// A split has its files: plans and judges what follows.
+    fn grow(&mut self, job: JobId, files: &[PathId]) {
+        *self.context.listing.borrow_mut() = crate::pattern::Listing::new(self.store.disk());
+        let n_known = self.plan.known.len();
+        self.plan.grow(self.context, job, files);
+        let new = self.plan.known[n_known..].to_vec();
+        self.wanted.grow(&self.plan, self.context, &new);
+        settle(
+            &mut self.plan,
+            self.context,
+            &mut self.wanted,
+            &mut self.judge,
+            self.store.disk(),
+            self.history.as_ref(),
+        );
+        let missing = crate::stale::problem::missing_inputs(
+            &self.plan,
+            self.context,
+            &self.wanted,
+            &self.judge,
+        );
+        let mut diags = self.plan.diags.split_off(self.n_diags);
+        diags.extend(missing);
+        if diags.iter().any(|diag| diag.is_error()) {
+            // What runs may finish; the rest of the plan is not to be trusted.
+            let now = self.now();
+            self.sched.tell(now, sched::Msg::Stop);
+        } else {
+            self.add_known();
+        }
+        for diag in &diags {
+            if !diag.is_error() {
+                self.warn(diag.message.clone());
+            }
+        }
+        self.diags
+            .extend(diags.into_iter().filter(|diag| diag.is_error()));
+    }
+
+    /// A try has failed or was cut off. The scheduler says whether another follows.
+    pub(super) fn failed(
+        &mut self,
+        running: Running,
+        end: Option<End>,
+        usage: Option<Usage>,
+        failure: Failure,
+    ) {
+        let job = running.job;
+        self.remove_tmp(&running);
+        let how = if running.is_cut {
+            sched::End::Cut
+        } else {
+            sched::End::Failed
+        };
+        let now = self.now();
+        self.sched.tell(
+            now,
+            sched::Msg::Ended {
+                job: running.idx,
+                end: how,
+            },
+        );
+        let mut actions = Vec::new();
+        self.sched.step(&mut actions);
+        let is_retried = actions
+            .iter()
+            .any(|action| matches!(action, Action::Retry { job, .. } if *job == running.idx));
+        let key: BString = self.plan.key(job).into();
+        let text = match &failure {
+            Failure::Process => end.as_ref().map_or(String::new(), |end| format!("{end:?}")),
+            Failure::OutputsMissing(_) => "outputs missing".into(),
+            Failure::Engine(why) => why.clone(),
+        };
+        let written = self
+            .log
+            .write(LogKind::Failed, &key, running.attempt, text.as_bytes());
+        self.check_log(written);
+        if is_retried {
+            self.discard(job);
+            let name = self.name(job);
+            let attempt = running.attempt;
+            self.emit(EventKind::JobRetry(JobRetry {
+                name,
+                attempt,
+                end,
+                failure: Some(failure),
+                usage,
+            }));
+        } else {
+            self.clean_up(&running);
+            let status = match (&end, running.is_cut) {
+                (_, true) => Status::Cancelled,
+                (Some(End::Signaled(_)), _) => Status::Killed,
+                _ => Status::Failed,
+            };
+            self.finished(&running, status, end, usage, Some(failure));
+        }
+        for action in actions {
+            self.act(action);
+        }
+    }
+
+    /// What a job that failed for good left goes to the trash, and its old outputs come back.
+    pub(super) fn clean_up(&mut self, running: &Running) {
+        let job = running.job;
+        self.discard(job);
+        self.give_back(job);
+        let key: BString = self.plan.key(job).into();
+        if let Err(error) = self.history.ended(&key) {
+            self.stop(format!("{error:#}"));
+        }
+    }
+
+    /// Old outputs of a job come back, when they are aside.
+    pub(super) fn give_back(&mut self, job: JobId) {
+        if let Some(aside) = self.aside.remove(&job)
+            && let Err(error) = self.store.bring_back(&aside)
+        {
+            let key = self.key_text(job);
+            self.warn(format!("{key}: an old output cannot be put back: {error}"));
+        }
+    }
+
+    /// Moves what a failed try left of its outputs into the trash.
+    fn discard(&mut self, job: JobId) {
+        let rule = self.plan.rule_of(self.context.workflow, job);
+        let left: Vec<BString> = if rule.makes_unknown_files() {
+            let before = self.before.get(&job).cloned().unwrap_or_default();
+            let found = self.matches(job).unwrap_or_default();
+            let is_new = |path: &BString| {
+                let stat = self.store.disk().stat(path).ok().flatten();
+                before.get(path).copied() != stat
+            };
+            found.into_iter().filter(is_new).collect()
+        } else {
+            self.paths(self.plan.outputs(job))
+        };
+        let left = left.iter().map(BStr::new);
+        if let Err(error) = self.store.discard(left) {
+            let key = self.key_text(job);
+            self.warn(format!(
+                "{key}: what the job left cannot be moved to the trash: {error}"
+            ));
+        }
+    }
+
+    fn remove_tmp(&mut self, running: &Running) {
+        if let Some(tmp) = &running.tmp {
+            // A folder that cannot be removed is a nuisance, no reason to fail.
+            self.store.disk().remove(tmp).ok();
+        }
+    }
+
+    fn finished(
+        &mut self,
+        running: &Running,
+        status: Status,
+        end: Option<End>,
+        usage: Option<Usage>,
+        failure: Option<Failure>,
+    ) {
+        let job = running.job;
+        let tail = if failure.is_some() {
+            last_lines(&running.tail)
+        } else {
+            BString::default()
+        };
+        let finished = JobFinished {
+            name: self.name(job),
+            status,
+            attempt: running.attempt,
+            end,
+            usage,
+            failure,
+            inputs: self.paths(self.plan.inputs(job)),
+            outputs: self.output_paths(job),
+            tail,
+            output_bytes: running.output_bytes,
+            place: self.place(self.plan.jobs[job].rule),
+        };
+        self.emit(EventKind::JobFinished(finished));
+    }
+}
+
+/// The last lines of a text.
+fn last_lines(text: &[u8]) -> BString {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let ends = body
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'\n');
+    let start = ends.map(|(at, _)| at + 1).nth(TAIL_LINES - 1).unwrap_or(0);
+    text[start..].into()
+}

@@ -1,0 +1,356 @@
+//! The loop: a message comes in, actions come out of the scheduler, events tell everybody else.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
+use crate::dense::Table;
+use crate::event::{EventKind, JobFinished, Status, Tally};
+use crate::exec::{Report, Signal};
+use crate::history::output::Kind as LogKind;
+use crate::plan::JobId;
+use crate::sched::{self, Action, JobIdx, Resource, Sched, Standing, Totals, Verdict};
+
+/// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
+const TAIL: usize = 16 << 10;
+
+/// How often sinks hear that nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(setup: Setup<'a>) -> Self {
+        let totals = Totals {
+            cores: setup.options.jobs,
+            mem_mib: None,
+            gpus: None,
+        };
+        let options = sched::Options {
+            max_fail: setup.options.max_fail,
+            shuffle: setup.options.shuffle,
+        };
+        let mut sched = Sched::new(totals, options);
+        let limits = setup.context.workflow.limits.values();
+        let limits = limits
+            .iter()
+            .map(|limit| sched.limit(limit.count))
+            .collect();
+        Engine {
+            context: setup.context,
+            sources: setup.sources,
+            plan: setup.plan,
+            wanted: setup.wanted,
+            judge: setup.judge,
+            store: setup.store,
+            history: setup.history,
+            executor: setup.executor,
+            inbox: setup.inbox,
+            sinks: setup.sinks,
+            log: setup.log,
+            suspend: setup.suspend,
+            options: setup.options,
+            sched,
+            kinds: HashMap::new(),
+            limits,
+            nodes: Table::default(),
+            idx: Table::default(),
+            barriers: HashMap::new(),
+            running: HashMap::new(),
+            aside: HashMap::new(),
+            before: HashMap::new(),
+            made_folders: HashSet::new(),
+            n_tasks: 0,
+            n_added: 0,
+            actions: Vec::new(),
+            wake_at: None,
+            started: Instant::now(),
+            interrupt: None,
+            n_interrupts: 0,
+            tally: Tally::default(),
+            lost: None,
+            n_diags: 0,
+            diags: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> anyhow::Result<Summary> {
+        self.n_diags = self.plan.diags.len();
+        self.add_known();
+        let fresh = self
+            .plan
+            .known
+            .iter()
+            .filter(|job| self.wanted.has(**job) && !self.judge.will_run(**job))
+            .count();
+        let workflow = self.workflow_name();
+        let jobs = self.n_jobs() as u64;
+        self.emit(EventKind::RunStarted {
+            workflow,
+            jobs,
+            fresh: fresh as u64,
+        });
+        loop {
+            self.step();
+            match self.sched.standing() {
+                Standing::Over => break,
+                Standing::Held => {
+                    self.lost = Some("jobs wait for something that nothing will bring".into());
+                }
+                Standing::Busy | Standing::Sleeping(_) => self.wait(),
+            }
+            if self.lost.is_some() {
+                self.give_up();
+                break;
+            }
+        }
+        self.skip_unknown();
+        self.store.finish();
+        if let Err(error) = self.history.close() {
+            self.lost.get_or_insert(format!("{error:#}"));
+        }
+        self.tally.wall_s = self.started.elapsed().as_secs_f64();
+        let tally = self.tally;
+        self.emit(EventKind::RunFinished(tally));
+        Ok(Summary {
+            tally: self.tally,
+            interrupt: self.interrupt,
+            diags: self.diags,
+            wanted: self.wanted,
+            lost: self.lost,
+        })
+    }
+
+    fn workflow_name(&self) -> String {
+        let first = self.context.workflow.rules.values().first();
+        first.map_or(String::new(), |rule| {
+            self.sources.get(rule.span.file).name.clone()
+        })
+    }
+
+    /// Carries out what the scheduler decides, until it decides nothing more.
+    fn step(&mut self) {
+        loop {
+            let mut actions = std::mem::take(&mut self.actions);
+            actions.clear();
+            self.sched.step(&mut actions);
+            if actions.is_empty() {
+                self.actions = actions;
+                return;
+            }
+            for &action in &actions {
+                self.act(action);
+            }
+            self.actions = actions;
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { job, attempt } => self.start(job, attempt),
+            Action::Judge { job } => self.judged(job, Verdict::Run),
+            Action::Resolve { job } => self.judged(job, Verdict::Fresh),
+            // Told when the try ended.
+            Action::Retry { .. } | Action::Failed { .. } => {}
+            Action::Skip { job, .. } => self.never_started(job, Status::Skipped),
+            Action::Cancelled { job } => self.never_started(job, Status::Cancelled),
+            Action::Clamped { need, job } => self.clamped(need, job),
+            Action::WakeAt(at) => self.wake_at = Some(at),
+        }
+    }
+
+    fn judged(&mut self, job: JobIdx, verdict: Verdict) {
+        let now = self.now();
+        self.sched.tell(now, sched::Msg::Judged { job, verdict });
+    }
+
+    fn clamped(&mut self, need: sched::NeedId, job: JobIdx) {
+        let Some(job) = self.job_of(job) else { return };
+        let rule = self.plan.rule_of(self.context.workflow, job).name.clone();
+        let lacks: Vec<String> = self
+            .sched
+            .cut(need)
+            .iter()
+            .map(|lack| match lack.resource {
+                Resource::Cores => format!("{} cores of {}", lack.wanted, lack.there),
+                Resource::Memory => format!("{} MiB of {}", lack.wanted, lack.there),
+                Resource::Gpus => format!("{} gpus of {}", lack.wanted, lack.there),
+                Resource::Limit(_) => format!("{} permits of {}", lack.wanted, lack.there),
+            })
+            .collect();
+        self.warn(format!(
+            "`{rule}` asks for {}: it takes all there is and runs alone",
+            lacks.join(", ")
+        ));
+    }
+
+    /// Waits for the next message, and takes in all that have come.
+    fn wait(&mut self) {
+        let now = self.now();
+        let until = self
+            .wake_at
+            .map_or(TICK, |at| at.saturating_sub(now).min(TICK));
+        match self.inbox.recv_timeout(until) {
+            Ok(msg) => self.take(msg),
+            Err(RecvTimeoutError::Timeout) => {
+                let now = self.now();
+                if self.wake_at.is_some_and(|at| at <= now) {
+                    self.wake_at = None;
+                    self.sched.tell(now, sched::Msg::TimePassed);
+                }
+                for sink in &mut self.sinks {
+                    sink.tick(jiff::Timestamp::now());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                self.lost = Some("the executor's messages end".into());
+            }
+        }
+        while self.lost.is_none()
+            && let Ok(msg) = self.inbox.try_recv()
+        {
+            self.take(msg);
+        }
+    }
+
+    fn take(&mut self, msg: Msg) {
+        match msg {
+            Msg::Report(Report::Started { .. }) => {}
+            Msg::Report(Report::Output { task, bytes }) => {
+                let Some(running) = self.running.get_mut(&task) else {
+                    return;
+                };
+                running.output_bytes += bytes.len() as u64;
+                running.tail.extend_from_slice(&bytes);
+                if running.tail.len() > 2 * TAIL {
+                    let cut = running.tail.len() - TAIL;
+                    running.tail.drain(..cut);
+                }
+                let (job, attempt) = (running.job, running.attempt);
+                let written = self
+                    .log
+                    .write(LogKind::Output, self.plan.key(job), attempt, &bytes);
+                self.check_log(written);
+                if self.options.tells_output {
+                    let name = self.name(job);
+                    self.emit(EventKind::JobOutput { name, bytes });
+                }
+            }
+            Msg::Report(Report::Ended {
+                task,
+                end,
+                usage,
+                leftovers,
+            }) => {
+                self.ended(task, end, usage, leftovers);
+            }
+            Msg::Report(Report::Lost(why)) => self.lost = Some(why),
+            Msg::Interrupt(signal) => self.interrupted(signal),
+            Msg::Drain => {
+                let now = self.now();
+                self.sched.tell(now, sched::Msg::Stop);
+            }
+            Msg::Suspend => {
+                self.signal_all(Signal::Suspend);
+                (self.suspend)();
+                self.signal_all(Signal::Resume);
+            }
+        }
+    }
+
+    /// Output that cannot be kept does not end the run; it is said once.
+    pub(super) fn check_log(&mut self, written: anyhow::Result<()>) {
+        if let Err(error) = written {
+            let text = format!("the output of jobs is not kept: {error:#}");
+            self.warn(text);
+        }
+    }
+
+    /// The first signal ends jobs gently, the second at once.
+    fn interrupted(&mut self, signal: Interrupt) {
+        self.interrupt.get_or_insert(signal);
+        self.n_interrupts += 1;
+        let now = self.now();
+        self.sched.tell(now, sched::Msg::Stop);
+        for running in self.running.values_mut() {
+            running.is_cut = true;
+        }
+        let how = if self.n_interrupts == 1 {
+            Signal::Terminate
+        } else {
+            Signal::Kill
+        };
+        self.signal_all(how);
+    }
+
+    fn signal_all(&mut self, signal: Signal) {
+        if let Err(error) = self.executor.signal(None, signal) {
+            self.lost = Some(format!("{error:#}"));
+        }
+    }
+
+    /// A job ends without ever having started.
+    fn never_started(&mut self, idx: JobIdx, status: Status) {
+        let Some(job) = self.job_of(idx) else { return };
+        self.give_back(job);
+        self.emit_unstarted(job, status);
+    }
+
+    fn emit_unstarted(&mut self, job: JobId, status: Status) {
+        let rule = self.plan.jobs[job].rule;
+        let finished = JobFinished {
+            name: self.name(job),
+            status,
+            attempt: 0,
+            end: None,
+            usage: None,
+            failure: None,
+            inputs: self.paths(self.plan.inputs(job)),
+            outputs: self.output_paths(job),
+            tail: Default::default(),
+            output_bytes: 0,
+            place: self.place(rule),
+        };
+        self.emit(EventKind::JobFinished(finished));
+    }
+
+    /// Jobs behind a split that has failed were never handed to the scheduler.
+    fn skip_unknown(&mut self) {
+        let open: Vec<JobId> = self
+            .plan
+            .open_jobs()
+            .filter(|job| self.wanted.has(*job))
+            .collect();
+        let status = if self.interrupt.is_some() {
+            Status::Cancelled
+        } else {
+            Status::Skipped
+        };
+        for job in open {
+            self.emit_unstarted(job, status);
+        }
+    }
+
+    /// The executor is gone: what ran counts as cut off, and old outputs come back.
+    fn give_up(&mut self) {
+        let tasks: Vec<_> = self.running.keys().copied().collect();
+        for task in tasks {
+            if let Some(running) = self.running.remove(&task) {
+                self.clean_up(&running);
+                self.emit_unstarted(running.job, Status::Killed);
+            }
+        }
+        for idx in self.nodes.ids() {
+            if let Node::Job(job) = self.nodes[idx]
+                && !self.sched.state(idx).is_final()
+                && self.sched.state(idx) != sched::State::Running
+            {
+                self.emit_unstarted(job, Status::Cancelled);
+            }
+        }
+    }
+
+    /// The machine fails the run: nothing goes on.
+    pub(super) fn stop(&mut self, why: String) {
+        self.lost.get_or_insert(why);
+    }
+}

@@ -1,0 +1,269 @@
+//! A job's outputs around its tries: old ones aside before the first, and when it fails what it
+//! left to the trash and the old ones back.
+//!
+//! What is put aside lies in the state folder beside a note of where it belongs, so that the next
+//! run can put it back when this one is cut off. Where the state folder is on another file system
+//! than the output, it lies beside the output under a hidden name.
+
+use std::io;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::disk::{Disk, DiskMut};
+use crate::pattern::facts;
+
+/// How much failed tries may leave in the trash, in bytes. What the newest run left always stays.
+const TRASH_QUOTA: u64 = 1 << 30;
+
+/// Old outputs of one running job.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Aside {
+    moved: Vec<Moved>,
+}
+
+/// One old output, where it lies, and the note that says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Moved {
+    output: BString,
+    place: BString,
+    note: BString,
+}
+
+/// Moves and removes outputs; numbers what it puts away.
+pub struct Store<'d> {
+    disk: &'d dyn DiskMut,
+    /// The state folder, as the disk knows it.
+    state: BString,
+    /// Unique to this run, and later than that of runs before it in byte order.
+    run: String,
+    n_put_away: u64,
+}
+
+impl<'d> Store<'d> {
+    pub fn new(disk: &'d dyn DiskMut, state: BString, run: String) -> Self {
+        Store {
+            disk,
+            state,
+            run,
+            n_put_away: 0,
+        }
+    }
+
+    pub fn disk(&self) -> &'d dyn DiskMut {
+        self.disk
+    }
+
+    /// The folder that try number `n` of this run may call its own.
+    pub fn tmp(&self, n: u32) -> BString {
+        format!("{}/tmp/{}/{n}", self.state, self.run).into()
+    }
+
+    /// Moves the outputs that are there aside. On an error all is as before.
+    pub fn put_aside<'p>(&mut self, outputs: impl Iterator<Item = &'p BStr>) -> io::Result<Aside> {
+        let mut aside = Aside::default();
+        for output in outputs {
+            let output = BStr::new(facts::without_slash(output));
+            match self.move_aside(output) {
+                Ok(moved) => aside.moved.extend(moved),
+                Err(error) => {
+                    self.bring_back(&aside).ok();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(aside)
+    }
+
+    fn move_aside(&mut self, output: &BStr) -> io::Result<Option<Moved>> {
+        if !self.disk.is_there(output)? {
+            return Ok(None);
+        }
+        self.n_put_away += 1;
+        let folder = format!("{}/aside/{}", self.state, self.run);
+        self.disk.make_folder(folder.as_bytes())?;
+        let inside = BString::from(format!("{folder}/{}", self.n_put_away));
+        let note = BString::from(format!("{inside}.note"));
+        let mut place = inside;
+        // The note first: a note without its file is harmless, a file without its note is lost.
+        self.write_note(&note, output, &place)?;
+        let mut moved = self.disk.rename(output, &place);
+        if is_elsewhere(&moved) {
+            place = self.beside(output, "aside");
+            self.write_note(&note, output, &place)?;
+            moved = self.disk.rename(output, &place);
+        }
+        match moved {
+            Ok(()) => Ok(Some(Moved {
+                output: output.into(),
+                place,
+                note,
+            })),
+            Err(error) => {
+                self.disk.remove(&note).ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn write_note(&self, note: &[u8], output: &[u8], place: &[u8]) -> io::Result<()> {
+        self.disk.write_file(note, &[output, b"\0", place].concat())
+    }
+
+    /// A hidden name in the same folder.
+    fn beside(&self, path: &BStr, what: &str) -> BString {
+        let hidden = format!(".flow-{what}-{}-{}", self.run, self.n_put_away);
+        match facts::dir(path) {
+            b"." => hidden.into(),
+            dir => [dir, b"/", hidden.as_bytes()].concat().into(),
+        }
+    }
+
+    /// Puts the old outputs back, in the place of whatever is there.
+    pub fn bring_back(&mut self, aside: &Aside) -> io::Result<()> {
+        all(aside.moved.iter().map(|moved| {
+            self.disk.rename(&moved.place, &moved.output)?;
+            self.disk.remove(&moved.note)
+        }))
+    }
+
+    /// The job has succeeded: its old outputs go.
+    pub fn drop_old(&mut self, aside: &Aside) -> io::Result<()> {
+        all(aside.moved.iter().map(|moved| {
+            // The other way round a cut between the two would bring the old output back.
+            self.disk.remove(&moved.note)?;
+            self.disk.remove(&moved.place)
+        }))
+    }
+
+    /// Moves what a failed try left into the trash.
+    pub fn discard<'p>(&mut self, outputs: impl Iterator<Item = &'p BStr>) -> io::Result<()> {
+        let outputs: Vec<&BStr> = outputs.collect();
+        all(outputs
+            .into_iter()
+            .map(|output| self.throw_away(BStr::new(facts::without_slash(output)))))
+    }
+
+    fn throw_away(&mut self, path: &BStr) -> io::Result<()> {
+        if !self.disk.is_there(path)? {
+            return Ok(());
+        }
+        self.n_put_away += 1;
+        let name = facts::name(path);
+        let folder = format!("{}/trash/{}", self.state, self.run);
+        self.disk.make_folder(folder.as_bytes())?;
+        let place = format!("{folder}/{}-", self.n_put_away);
+        let place = [place.as_bytes(), &name[..name.len().min(200)]].concat();
+        let moved = self.disk.rename(path, &place);
+        if is_elsewhere(&moved) {
+            return self.disk.rename(path, &self.beside(path, "trash"));
+        }
+        moved
+    }
+
+    /// Puts back what runs that were cut off had put aside; a sentence for each. Removes their
+    /// temporary folders, and old trash beyond the quota.
+    ///
+    /// To be called while no other run can be at work in this state folder.
+    pub fn recover(&mut self) -> io::Result<Vec<String>> {
+        let mut told = Vec::new();
+        let aside = format!("{}/aside", self.state);
+        for run in self.names(aside.as_bytes())? {
+            let folder = [aside.as_bytes(), b"/", &run].concat();
+            for name in self.names(&folder)? {
+                if let Some(output) = self.recover_one(&[&folder[..], b"/", &name[..]].concat())? {
+                    let output = output.as_bstr();
+                    told.push(format!(
+                        "{output}: put back as it was before a run that was cut off"
+                    ));
+                }
+            }
+            self.disk.remove(&folder)?;
+        }
+        self.disk.remove(format!("{}/tmp", self.state).as_bytes())?;
+        self.prune_trash(TRASH_QUOTA)?;
+        Ok(told)
+    }
+
+    fn recover_one(&mut self, note: &[u8]) -> io::Result<Option<BString>> {
+        if !note.ends_with(b".note") {
+            return Ok(None);
+        }
+        let text = self.disk.read(note)?;
+        let Some((output, place)) = text.split_once_str(b"\0") else {
+            return Ok(None);
+        };
+        if !self.disk.is_there(place)? {
+            return Ok(None);
+        }
+        self.throw_away(BStr::new(output))?;
+        self.disk.rename(place, output)?;
+        Ok(Some(output.into()))
+    }
+
+    /// Removes the trash of the oldest runs until the rest is within `quota` bytes.
+    fn prune_trash(&self, quota: u64) -> io::Result<()> {
+        let trash = format!("{}/trash", self.state);
+        let mut total = 0;
+        for (at, run) in self.names(trash.as_bytes())?.into_iter().rev().enumerate() {
+            let folder = [trash.as_bytes(), b"/", &run].concat();
+            total += size(self.disk, folder.clone())?;
+            if at > 0 && total > quota {
+                self.disk.remove(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self, folder: &[u8]) -> io::Result<Vec<BString>> {
+        let entries = self.disk.list(folder)?.unwrap_or_default();
+        Ok(entries.into_iter().map(|entry| entry.name).collect())
+    }
+
+    /// Removes this run's folders when nothing is left in them.
+    pub fn finish(&self) {
+        for folder in ["aside", "tmp"] {
+            let folder = format!("{}/{folder}", self.state);
+            for folder in [format!("{folder}/{}", self.run), folder] {
+                let names = self.disk.list(folder.as_bytes()).ok().flatten();
+                if names.is_some_and(|names| names.is_empty()) {
+                    // A folder that stays is in nobody's way.
+                    self.disk.remove(folder.as_bytes()).ok();
+                }
+            }
+        }
+    }
+}
+
+fn is_elsewhere(moved: &io::Result<()>) -> bool {
+    moved
+        .as_ref()
+        .is_err_and(|error| error.kind() == io::ErrorKind::CrossesDevices)
+}
+
+/// Does all, and returns the first error.
+fn all(results: impl Iterator<Item = io::Result<()>>) -> io::Result<()> {
+    let mut first = Ok(());
+    for result in results {
+        if first.is_ok() {
+            first = result;
+        }
+    }
+    first
+}
+
+/// Bytes of all files in a folder.
+fn size(disk: &dyn Disk, folder: Vec<u8>) -> io::Result<u64> {
+    let mut total = 0;
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in disk.list(&folder)?.unwrap_or_default() {
+            let path = [&folder, &b"/"[..], &entry.name[..]].concat();
+            if entry.is_folder && !entry.is_link {
+                folders.push(path);
+            } else if !entry.is_link {
+                total += disk.stat(&path)?.map_or(0, |stat| stat.size);
+            }
+        }
+    }
+    Ok(total)
+}

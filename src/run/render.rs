@@ -1,0 +1,295 @@
+//! From a recipe to a task: placeholders filled and quoted, or a command's words without a shell.
+
+use std::borrow::Cow;
+
+use bstr::{BStr, BString, ByteSlice};
+use serde_json::{Map, Value, json};
+
+use crate::event::json::path_json;
+use crate::exec::{Script, ScriptWay, Task, TaskId};
+use crate::lang::ast::Hole;
+use crate::lang::quote::ValueKind;
+use crate::lang::recipe::Filled;
+use crate::plan::name::path_fact;
+use crate::plan::{JobId, PathId, Plan};
+use crate::workflow::recipe::Launch;
+use crate::workflow::scope::pick;
+use crate::workflow::{Expr, FileSet, GROUP, Rule, Workflow};
+
+/// A recipe that is ready to be run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rendered {
+    pub argv: Vec<BString>,
+    pub script: Option<Script>,
+    pub env: Vec<(BString, BString)>,
+    /// The folder of `{tmp}`, or of the job's description; to be made before and removed after.
+    pub tmp: Option<BString>,
+    /// What a recipe in another language finds as `$FLOW_JOB`, and where it is to be written.
+    pub description: Option<(BString, Vec<u8>)>,
+}
+
+impl Rendered {
+    pub fn into_task(self, id: TaskId) -> Task {
+        let dir = BString::default();
+        Task {
+            id,
+            argv: self.argv,
+            script: self.script,
+            env: self.env,
+            dir,
+        }
+    }
+
+    /// The command as a person would read it.
+    pub fn text(&self) -> BString {
+        match &self.script {
+            Some(script) => script.text.clone(),
+            None => {
+                let words: Vec<String> = self.argv.iter().map(|word| shell_word(word)).collect();
+                words.join(" ").into()
+            }
+        }
+    }
+}
+
+fn shell_word(word: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=+:,@%".contains(byte);
+    let text = String::from_utf8_lossy(word);
+    if !word.is_empty() && word.iter().all(is_plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// Fills the recipe of a job. `tmp` is the folder that it may call its own.
+pub fn render(
+    plan: &Plan,
+    workflow: &Workflow,
+    job: JobId,
+    tmp: &BStr,
+) -> anyhow::Result<Rendered> {
+    let rule = plan.rule_of(workflow, job);
+    let recipe = rule
+        .recipe
+        .as_ref()
+        .expect("a workflow without mistakes has recipes");
+    let values = Values {
+        plan,
+        rule,
+        job,
+        tmp,
+    };
+    let mut uses_tmp = false;
+    let mut fill = |hole: &Hole| {
+        let expr = recipe.expr(hole);
+        uses_tmp |= matches!(expr, Some(Expr::Tmp));
+        expr.map_or_else(|| text(vec![]), |expr| values.of(expr))
+    };
+    let mut argv: Vec<BString> = Vec::new();
+    let mut script = None;
+    let mut description = None;
+    let direct = match recipe.launch {
+        Launch::Shell {
+            is_default: true, ..
+        } => recipe.text.argv(&mut fill),
+        _ => None,
+    };
+    match (direct, &recipe.launch) {
+        (Some(words), _) => argv = words?,
+        (None, Launch::Shell { argv: shell, .. }) => {
+            let mut text = Vec::new();
+            recipe.text.render(&mut fill, &mut text)?;
+            argv.extend(shell.iter().cloned());
+            script = Some(Script {
+                text: text.into(),
+                way: ScriptWay::DashC,
+            });
+        }
+        (
+            None,
+            Launch::Interpreter {
+                argv: program,
+                is_shell,
+            },
+        ) => {
+            let mut text = Vec::new();
+            recipe.text.render(&mut fill, &mut text)?;
+            argv.extend(program.iter().cloned());
+            script = Some(Script {
+                text: text.into(),
+                way: ScriptWay::File,
+            });
+            if !is_shell {
+                let path = BString::from([tmp.as_bytes(), b"/job.json"].concat());
+                description = Some((path, values.description(workflow)));
+            }
+        }
+    }
+    let mut env: Vec<(BString, BString)> = Vec::new();
+    for (name, value) in &workflow.env {
+        env.push((name.as_str().into(), value.clone()));
+    }
+    if let Some((path, _)) = &description {
+        env.push(("FLOW_JOB".into(), path.clone()));
+    }
+    let tmp = (uses_tmp || description.is_some()).then(|| tmp.into());
+    Ok(Rendered {
+        argv,
+        script,
+        env,
+        tmp,
+        description,
+    })
+}
+
+fn text<'v>(values: Vec<Cow<'v, BStr>>) -> Filled<'v> {
+    Filled {
+        kind: ValueKind::Text,
+        values,
+    }
+}
+
+/// What the placeholders of one job stand for.
+struct Values<'a> {
+    plan: &'a Plan,
+    rule: &'a Rule,
+    job: JobId,
+    tmp: &'a BStr,
+}
+
+impl<'a> Values<'a> {
+    fn of(&self, expr: &'a Expr) -> Filled<'a> {
+        let owned = |value: String| text(vec![Cow::Owned(value.into())]);
+        match expr {
+            Expr::Text(value) => text(vec![Cow::Borrowed(BStr::new(value))]),
+            Expr::List(values) => text(
+                values
+                    .iter()
+                    .map(|value| Cow::Borrowed(BStr::new(value)))
+                    .collect(),
+            ),
+            Expr::Capture { name, index } => {
+                let found = self
+                    .plan
+                    .captures(self.job)
+                    .filter(|(found, _)| found == name);
+                let all: Vec<Cow<BStr>> = found.map(|(_, value)| Cow::Borrowed(value)).collect();
+                match index {
+                    None => text(all),
+                    Some(index) => text(
+                        pick(all.len(), *index)
+                            .map(|at| all[at].clone())
+                            .into_iter()
+                            .collect(),
+                    ),
+                }
+            }
+            Expr::Group(number) => {
+                let mut groups = self
+                    .plan
+                    .captures(self.job)
+                    .filter(|(name, _)| *name == GROUP);
+                text(
+                    groups
+                        .nth(*number)
+                        .map(|(_, value)| Cow::Borrowed(value))
+                        .into_iter()
+                        .collect(),
+                )
+            }
+            Expr::Files {
+                set,
+                slot,
+                index,
+                fact,
+            } => {
+                let files: &[PathId] = match (set, slot) {
+                    (FileSet::Item, _) => self.plan.item(self.job),
+                    (FileSet::Input, None) => self.plan.inputs(self.job),
+                    (FileSet::Input, Some(slot)) => self.plan.slot(self.job, slot.0 as usize),
+                    (FileSet::Output, None) => self.plan.outputs(self.job),
+                    (FileSet::Output, Some(slot)) => {
+                        let at = slot.0 as usize;
+                        self.plan.outputs(self.job).get(at..at + 1).unwrap_or(&[])
+                    }
+                };
+                let picked: &[PathId] = match index {
+                    Some(index) => match pick(files.len(), *index) {
+                        Some(at) => &files[at..at + 1],
+                        None => &[],
+                    },
+                    // `{input.stem}` is the first one's.
+                    None if fact.is_some() => files.get(..1).unwrap_or(&[]),
+                    None => files,
+                };
+                let paths = picked.iter().map(|path| self.plan.path(*path));
+                match fact {
+                    None => Filled {
+                        kind: ValueKind::File,
+                        values: paths.map(Cow::Borrowed).collect(),
+                    },
+                    Some(fact) => {
+                        let is_file = matches!(fact, crate::workflow::Fact::Dir);
+                        let values = paths.flat_map(|path| path_fact(path, *fact));
+                        Filled {
+                            kind: if is_file {
+                                ValueKind::File
+                            } else {
+                                ValueKind::Text
+                            },
+                            values: values.map(Cow::Owned).collect(),
+                        }
+                    }
+                }
+            }
+            Expr::Cores => owned(self.rule.needs.cores.to_string()),
+            Expr::Rule => text(vec![Cow::Borrowed(BStr::new(&self.rule.name))]),
+            Expr::Job => text(vec![Cow::Borrowed(self.plan.key(self.job))]),
+            Expr::Tmp => Filled {
+                kind: ValueKind::File,
+                values: vec![Cow::Borrowed(self.tmp)],
+            },
+            Expr::Mem | Expr::Gpus => text(Vec::new()),
+        }
+    }
+
+    /// The job as JSON, for recipes in languages that flow does not fill in.
+    fn description(&self, workflow: &Workflow) -> Vec<u8> {
+        let files = |paths: &[PathId]| -> Value {
+            paths
+                .iter()
+                .map(|path| path_json(self.plan.path(*path)))
+                .collect()
+        };
+        let mut captures: Map<String, Value> = Map::new();
+        for (name, value) in self.plan.captures(self.job) {
+            let name = workflow.names.get(name).to_string();
+            match captures.get_mut(&name) {
+                None => {
+                    captures.insert(name, path_json(value));
+                }
+                Some(Value::Array(values)) => values.push(path_json(value)),
+                Some(first) => *first = json!([first.clone(), path_json(value)]),
+            }
+        }
+        let params: Map<String, Value> = workflow
+            .params
+            .iter()
+            .filter_map(|param| Some((param.name.clone(), param.json()?)))
+            .collect();
+        let description = json!({
+            "schema": 1,
+            "rule": self.rule.name,
+            "job": path_json(self.plan.key(self.job)),
+            "input": files(self.plan.inputs(self.job)),
+            "output": files(self.plan.outputs(self.job)),
+            "item": files(self.plan.item(self.job)),
+            "captures": captures,
+            "params": params,
+            "cores": self.rule.needs.cores,
+            "tmp": path_json(self.tmp),
+        });
+        description.to_string().into_bytes()
+    }
+}

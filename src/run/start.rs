@@ -1,0 +1,187 @@
+//! The start of a try: look at the inputs, put old outputs aside, make folders, render, send.
+
+use std::collections::HashMap;
+use std::io;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::{Engine, Running, render};
+use crate::disk::Stat;
+use crate::event::{EventKind, Failure};
+use crate::exec::TaskId;
+use crate::pattern::facts;
+use crate::plan::JobId;
+use crate::sched::JobIdx;
+
+impl Engine<'_> {
+    /// Starts a try. What goes wrong before there is a process is a failure of the job.
+    pub(super) fn start(&mut self, idx: JobIdx, attempt: u32) {
+        let job = self.job_of(idx).expect("only jobs are started");
+        if let Err(failure) = self.try_start(idx, job, attempt) {
+            let running = self.no_process(idx, job, attempt);
+            self.failed(running, None, None, failure);
+        }
+    }
+
+    fn no_process(&self, idx: JobIdx, job: JobId, attempt: u32) -> Running {
+        Running {
+            job,
+            idx,
+            attempt,
+            inputs: Vec::new(),
+            tail: BString::default(),
+            output_bytes: 0,
+            is_cut: false,
+            tmp: None,
+        }
+    }
+
+    fn try_start(&mut self, idx: JobIdx, job: JobId, attempt: u32) -> Result<(), Failure> {
+        let inputs = self.look_at_inputs(job)?;
+        let key: BString = self.plan.key(job).into();
+        if attempt == 1 {
+            if let Err(error) = self.history.started(&key) {
+                let why = format!("{error:#}");
+                self.stop(why.clone());
+                return Err(Failure::Engine(why));
+            }
+            self.put_old_outputs_aside(job)
+                .map_err(|error| engine("move old outputs aside", &error))?;
+        }
+        self.make_folders(job)?;
+        let task = TaskId(self.n_tasks);
+        self.n_tasks += 1;
+        let tmp = self.store.tmp(task.0);
+        let rendered = render(&self.plan, self.context.workflow, job, tmp.as_bstr())
+            .map_err(|error| Failure::Engine(format!("{error:#}")))?;
+        let tmp = rendered.tmp.clone();
+        if let Some(tmp) = &tmp {
+            self.store
+                .disk()
+                .make_folder(tmp)
+                .map_err(|error| engine("make the job's temporary folder", &error))?;
+        }
+        if let Some((path, text)) = &rendered.description {
+            self.store
+                .disk()
+                .write_file(path, text)
+                .map_err(|error| engine("describe the job in a file", &error))?;
+        }
+        let name = self.name(job);
+        self.emit(EventKind::JobStarted {
+            name,
+            attempt,
+            place: "local".into(),
+        });
+        let mut running = self.no_process(idx, job, attempt);
+        (running.inputs, running.tmp) = (inputs, tmp);
+        self.running.insert(task, running);
+        if let Err(error) = self.executor.start(rendered.into_task(task)) {
+            self.stop(format!("{error:#}"));
+        }
+        Ok(())
+    }
+
+    /// What the inputs look like now. One that is gone fails the job.
+    fn look_at_inputs(&self, job: JobId) -> Result<Vec<Option<Stat>>, Failure> {
+        let mut seen = Vec::with_capacity(self.plan.inputs(job).len());
+        for &path in self.plan.inputs(job) {
+            let path = self.plan.path(path);
+            let stat = self.store.disk().stat(path).map_err(|error| {
+                Failure::Engine(format!("the input `{path}` cannot be looked at: {error}"))
+            })?;
+            if stat.is_none() {
+                return Err(Failure::Engine(format!("the input `{path}` is gone")));
+            }
+            seen.push(stat);
+        }
+        Ok(seen)
+    }
+
+    /// Whether inputs are no longer what they were: the first that is not.
+    pub(super) fn changed_input(&self, running: &Running) -> Option<BString> {
+        let paths = self.plan.inputs(running.job);
+        let changed = paths.iter().zip(&running.inputs).find(|(path, before)| {
+            let now = self
+                .store
+                .disk()
+                .stat(self.plan.path(**path))
+                .ok()
+                .flatten();
+            now != **before
+        });
+        changed.map(|(path, _)| self.plan.path(*path).into())
+    }
+
+    fn put_old_outputs_aside(&mut self, job: JobId) -> io::Result<()> {
+        let rule = self.plan.rule_of(self.context.workflow, job);
+        if rule.makes_unknown_files() {
+            return self.remember_matches(job);
+        }
+        let outputs = self.plan.outputs(job).iter();
+        let aside = self
+            .store
+            .put_aside(outputs.map(|path| self.plan.path(*path)))?;
+        self.aside.insert(job, aside);
+        Ok(())
+    }
+
+    /// A split's files are what its globs match afterwards, less what they match now and what is
+    /// then unchanged.
+    fn remember_matches(&mut self, job: JobId) -> io::Result<()> {
+        let mut seen = HashMap::new();
+        for path in self.matches(job)? {
+            if let Some(stat) = self.store.disk().stat(&path)? {
+                seen.insert(path, stat);
+            }
+        }
+        self.before.insert(job, seen);
+        Ok(())
+    }
+
+    /// The files that a split's output words match or name now, in byte order.
+    pub(super) fn matches(&mut self, job: JobId) -> io::Result<Vec<BString>> {
+        let globs = self.plan.output_globs(self.context, job);
+        let mut listing = crate::pattern::Listing::new(self.store.disk());
+        let mut found = Vec::new();
+        for glob in &globs {
+            found.extend(glob.expand(&mut listing)?);
+        }
+        found.sort();
+        found.dedup();
+        let inputs = self.plan.inputs(job);
+        found.retain(|path| {
+            self.plan
+                .paths
+                .find(path)
+                .is_none_or(|path| !inputs.contains(&path))
+        });
+        Ok(found)
+    }
+
+    /// Makes the folders that outputs stand in.
+    fn make_folders(&mut self, job: JobId) -> Result<(), Failure> {
+        for &path in self.plan.outputs(job) {
+            let path = self.plan.path(path);
+            let folder = facts::dir(facts::without_slash(path));
+            let folder = match folder.find_byteset(b"*?[{") {
+                Some(at) => BStr::new(facts::dir(&folder[..at])),
+                None => BStr::new(folder),
+            };
+            if folder == "." || self.made_folders.contains(folder) {
+                continue;
+            }
+            self.store
+                .disk()
+                .make_folder(folder)
+                .map_err(|error| Failure::Engine(format!("make the folder `{folder}`: {error}")))?;
+            self.made_folders.insert(folder.into());
+        }
+        Ok(())
+    }
+}
+
+/// A failure of the machine around a job.
+pub(super) fn engine(what: &str, error: &io::Error) -> Failure {
+    Failure::Engine(format!("{what}: {error}"))
+}
