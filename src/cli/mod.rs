@@ -1,5 +1,89 @@
 //! What was typed, what it means, and one file per command. The only module that knows the process.
 
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+pub mod args;
+pub mod options;
+pub mod values;
+
+mod check;
+mod list;
+mod log;
+mod open;
+mod plan;
+mod run;
+mod signals;
+mod targets;
+
+use std::process::ExitCode;
+
+use options::Request;
+
+/// How flow ended; the numbers are the contract of `book/src/cli.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    Done,
+    JobsFailed,
+    /// The workflow is wrong: its text, or what its rules make of the files.
+    WrongWorkflow,
+    /// No such target, or an input that nothing makes.
+    NoSuchTarget,
+    /// Another run holds this folder.
+    Held,
+    /// The machine failed flow.
+    Machine,
+    /// Ended by this signal.
+    Signal(u8),
+}
+
+impl Exit {
+    /// The exit status; a wrong command line, which never gets here, is 2.
+    pub fn status(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::JobsFailed => 1,
+            Exit::WrongWorkflow => 3,
+            Exit::NoSuchTarget => 4,
+            Exit::Held => 5,
+            Exit::Machine => 7,
+            Exit::Signal(number) => 128 + number,
+        }
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    // First of all, while the process is small and has one thread. A wrong guess costs a process.
+    let supervisor = runs_jobs().then(crate::exec::supervisor::fork);
+    let ended = match args::parse() {
+        Request::Run(options) => run::run(options, supervisor),
+        Request::Plan(options) => plan::plan(options),
+        Request::Check(options) => check::check(options),
+        Request::List(options) => list::list(options),
+        Request::Log(options) => log::log(options),
+    };
+    match ended {
+        Ok(exit) => ExitCode::from(exit.status()),
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(Exit::Signal(13).status()),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(Exit::Machine.status())
+        }
+    }
+}
+
+/// Whether this looks like a command that starts jobs.
+fn runs_jobs() -> bool {
+    let is = |arg: &std::ffi::OsString, texts: &[&str]| texts.iter().any(|text| arg == text);
+    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    args.iter().any(|arg| is(arg, &["run"]))
+        && !args
+            .iter()
+            .any(|arg| is(arg, &["-n", "--dry-run", "-h", "--help"]))
+}
+
+/// Whoever read our output has gone, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

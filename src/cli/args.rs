@@ -1,0 +1,344 @@
+//! The command line as it is typed. What it means, with the environment behind it, is `options`'.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::options::{self, Param, Progress, Request, Variable};
+use super::values;
+use crate::ui::When;
+
+const EXAMPLES: &str = "\
+Examples:
+  flow run                      bring everything in workflow.flow up to date
+  flow run -j 8 report.tsv      only what report.tsv needs, 8 jobs at once
+  flow plan                     what would run, and why
+  flow check rna.flow           every mistake in rna.flow
+  flow log trimmed/a.fq         what the job that makes trimmed/a.fq printed";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  flow run                      bring everything in workflow.flow up to date
+  flow run -j 8 report.tsv      only what report.tsv needs, 8 jobs at once
+  flow run rna.flow trim -k     rule trim of rna.flow, whatever fails beside it
+  flow run --force trim         rule trim again, and what follows from it
+  flow run --set genome=hg38    with another value for param genome
+  flow run -n                   only say what would run, and why";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  flow plan                     what would run, and why
+  flow plan report.tsv          only what report.tsv needs
+  flow plan --commands          with the commands that would be run
+  flow plan --json --all        every job, also fresh ones, as JSON Lines";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  flow check                    every mistake in workflow.flow
+  flow check rna.flow -v        also what each filter leaves out";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  flow list                     the rules and params of workflow.flow
+  flow list rna.flow            those of rna.flow";
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  flow log trimmed/a.fq         what the job that makes trimmed/a.fq printed
+  flow log --failed             what each job that failed last printed
+  flow log -f trimmed/a.fq      go on showing it while the job runs";
+
+/// A declarative workflow engine over files.
+#[derive(Parser, Debug)]
+#[command(name = "flow", version, before_long_help = EXAMPLES)]
+#[command(
+    arg_required_else_help = true,
+    override_usage = "flow COMMAND [WORKFLOW] [TARGET]... [OPTIONS]"
+)]
+#[command(subcommand_value_name = "COMMAND")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Typed,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Typed {
+    /// Bring targets up to date
+    #[command(before_long_help = RUN_EXAMPLES)]
+    #[command(override_usage = "flow run [WORKFLOW] [TARGET]... [OPTIONS]")]
+    Run(RunArgs),
+    /// Show what would run, and why; writes nothing
+    #[command(before_long_help = PLAN_EXAMPLES)]
+    #[command(override_usage = "flow plan [WORKFLOW] [TARGET]... [OPTIONS]")]
+    Plan(PlanArgs),
+    /// Report every mistake in a workflow
+    #[command(before_long_help = CHECK_EXAMPLES)]
+    #[command(override_usage = "flow check [WORKFLOW] [OPTIONS]")]
+    Check(CheckArgs),
+    /// List rules and params
+    #[command(before_long_help = LIST_EXAMPLES)]
+    #[command(override_usage = "flow list [WORKFLOW] [OPTIONS]")]
+    List(ListArgs),
+    /// Show what a job printed
+    #[command(before_long_help = LOG_EXAMPLES)]
+    #[command(override_usage = "flow log [WORKFLOW] FILE-or-JOB... [OPTIONS]")]
+    Log(LogArgs),
+}
+
+/// Options of every command, before or after its name.
+#[derive(Args, Debug)]
+pub(super) struct CommonArgs {
+    /// Go to DIR first
+    #[arg(short = 'C', value_name = "DIR", global = true, display_order = 900)]
+    pub chdir: Option<PathBuf>,
+    /// Say more
+    #[arg(
+        short,
+        long,
+        global = true,
+        overrides_with = "quiet",
+        display_order = 901
+    )]
+    pub verbose: bool,
+    /// Say less: failures and the summary
+    #[arg(
+        short,
+        long,
+        global = true,
+        overrides_with = "verbose",
+        display_order = 902
+    )]
+    pub quiet: bool,
+    /// Colour: auto, always, never
+    ///
+    /// [env: FLOW_COLOR, NO_COLOR]
+    #[arg(long, value_name = "WHEN", global = true, display_order = 903)]
+    #[arg(hide_possible_values = true)]
+    pub color: Option<When>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct WordArgs {
+    /// A workflow (*.flow), rules, output files
+    ///
+    /// Without a workflow it is workflow.flow; without rules and files it is all of them.
+    #[arg(value_name = "TARGET")]
+    pub words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct WorkflowArg {
+    /// The workflow (*.flow; default: workflow.flow)
+    #[arg(value_name = "WORKFLOW")]
+    pub words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SetArgs {
+    /// Give a param another value; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::parse_param)]
+    pub set: Vec<Param>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PlaceArgs {
+    /// The folder that the workflow's files are in, instead of its own
+    ///
+    /// [env: FLOW_WORKDIR]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub workdir: Option<PathBuf>,
+    /// Where flow keeps its state (default: .flow)
+    ///
+    /// [env: FLOW_STATE_DIR]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub state_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ForceArgs {
+    /// Run this rule whatever its state; repeatable
+    #[arg(long, value_name = "RULE")]
+    pub force: Vec<String>,
+    /// Run everything whatever its state
+    #[arg(short = 'B', long)]
+    pub always_make: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub words: WordArgs,
+    /// Jobs at once (default: the processors there are)
+    ///
+    /// [env: FLOW_JOBS]
+    #[arg(short, long, value_name = "N", value_parser = values::parse_at_least_one)]
+    pub jobs: Option<NonZeroU32>,
+    /// Only show what would run, as `flow plan`
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Go on with what does not depend on a failure
+    ///
+    /// [env: FLOW_KEEP_GOING]
+    #[arg(short, long, overrides_with = "max_fail")]
+    pub keep_going: bool,
+    /// Start nothing new after N failures (default: 1)
+    ///
+    /// [env: FLOW_MAX_FAIL]
+    #[arg(long, value_name = "N", overrides_with = "keep_going")]
+    #[arg(value_parser = values::parse_at_least_one)]
+    pub max_fail: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub force: ForceArgs,
+    #[command(flatten)]
+    pub set: SetArgs,
+    /// Try a failed job again, unless its rule says how often
+    ///
+    /// [env: FLOW_RETRIES]
+    #[arg(long, value_name = "N", value_parser = values::parse_count)]
+    pub retries: Option<u32>,
+    /// Write events as JSON Lines; - is stdout
+    ///
+    /// [env: FLOW_EVENTS]
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Progress: auto, bar, lines, none
+    ///
+    /// [env: FLOW_PROGRESS]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    pub progress: Option<Progress>,
+    /// How long jobs may take to end when they are told to, as in 2s (the default)
+    ///
+    /// [env: FLOW_GRACE]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    #[arg(value_parser = values::parse_duration)]
+    pub grace: Option<Duration>,
+    /// Start ready jobs in a random order: finds undeclared dependencies
+    ///
+    /// [env: FLOW_SHUFFLE]
+    #[arg(long, value_name = "SEED", hide_short_help = true)]
+    #[arg(value_parser = values::parse_seed)]
+    pub shuffle: Option<u64>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// With -n: one JSON object per job
+    #[arg(long, requires = "dry_run", hide_short_help = true)]
+    pub json: bool,
+    /// With -n: also jobs that are fresh
+    #[arg(long, requires = "dry_run", hide_short_help = true)]
+    pub all: bool,
+    /// With -n: also the commands
+    #[arg(long, requires = "dry_run", hide_short_help = true)]
+    pub commands: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub words: WordArgs,
+    /// One JSON object per job
+    #[arg(long)]
+    pub json: bool,
+    /// Also jobs that are fresh
+    #[arg(long)]
+    pub all: bool,
+    /// Also the commands
+    #[arg(long)]
+    pub commands: bool,
+    #[command(flatten)]
+    pub force: ForceArgs,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub workflow: WorkflowArg,
+    #[command(flatten)]
+    pub set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub workflow: WorkflowArg,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LogArgs {
+    /// A workflow (*.flow), output files or jobs
+    #[arg(value_name = "FILE-or-JOB")]
+    pub words: Vec<OsString>,
+    /// The logs of all jobs that failed when they were last tried
+    #[arg(long)]
+    pub failed: bool,
+    /// Go on showing what is printed until the job ends
+    #[arg(short, long)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// What this process was asked to do. Prints help, a version or a mistake, and exits, itself.
+pub fn parse() -> Request {
+    match parse_from(std::env::args_os(), &|name| std::env::var_os(name)) {
+        Ok(request) => request,
+        // Exit status 2 for a mistake, 0 for help.
+        Err(error) => error.exit(),
+    }
+}
+
+/// What `args` (the program's name first) ask for, with `variable` behind what they leave open.
+/// An error is also the way in which help comes.
+pub fn parse_from(
+    args: impl IntoIterator<Item = OsString>,
+    variable: Variable,
+) -> Result<Request, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(args).map_err(hint)?;
+    let typed = Cli::from_arg_matches(&matches)?;
+    let name = matches.subcommand_name().unwrap_or_default().to_string();
+    options::request(typed, variable).map_err(|wrong| {
+        let mut command = Cli::command();
+        command.build();
+        let command = match command.find_subcommand_mut(&name) {
+            Some(command) => command,
+            None => return clap::Error::raw(ErrorKind::ValueValidation, wrong),
+        };
+        command.error(ErrorKind::ValueValidation, wrong)
+    })
+}
+
+/// A word that is no command: `flow main.flow` forgets it; and where nothing is like it, all there
+/// are are named.
+fn hint(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let tip = if word.ends_with(".flow") {
+        format!("a workflow follows a command: flow run {word}")
+    } else if error.get(ContextKind::SuggestedSubcommand).is_none() {
+        let flow = Cli::command();
+        let names: Vec<&str> = flow
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        format!("the commands are {}", names.join(", "))
+    } else {
+        return error;
+    };
+    let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+    error.insert(ContextKind::Suggested, tips);
+    error
+}
+
+#[cfg(test)]
+mod tests;

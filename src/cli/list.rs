@@ -1,0 +1,90 @@
+//! `flow list`: the rules with their descriptions, the params with their types and defaults.
+
+use super::options::{ListOptions, Place};
+use super::{Exit, open};
+use crate::lang::Diag;
+use crate::ui::{Role, Style, safe};
+use crate::workflow::Workflow;
+
+pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
+    // A param without a value is no mistake here: this is where people look which there are.
+    let opened = match open::open(&options.common, &Place::default(), &[])? {
+        Ok(opened) => opened,
+        Err(exit) => return Ok(exit),
+    };
+    let mut others = opened.diags.clone();
+    others.retain(|diag| diag.code != "E0204");
+    if others.iter().any(Diag::is_error) {
+        opened.terminal.show(&others, &opened.sources);
+        return Ok(Exit::WrongWorkflow);
+    }
+    anstream::print!("{}", text(&opened.workflow, opened.terminal.out));
+    Ok(Exit::Done)
+}
+
+/// One line per rule and param, descriptions beside them, further lines below.
+fn text(workflow: &Workflow, style: Style) -> String {
+    let mut rows: Vec<(&str, String, String, &str)> = Vec::new();
+    for rule in workflow.rules.values() {
+        let verb = rule.verb.keyword().to_string();
+        rows.push((
+            "Rules",
+            rule.name.clone(),
+            verb,
+            rule.doc.as_deref().unwrap_or(""),
+        ));
+    }
+    for param in &workflow.params {
+        let default = match &param.default {
+            Some(default) => format!("{} = {}", param.kind.name(), default.shown()),
+            None => "required".to_string(),
+        };
+        rows.push((
+            "Params",
+            param.name.clone(),
+            default,
+            param.doc.as_deref().unwrap_or(""),
+        ));
+    }
+    for limit in workflow.limits.values() {
+        if !workflow
+            .rules
+            .values()
+            .iter()
+            .any(|rule| rule.name == limit.name)
+        {
+            rows.push(("Limits", limit.name.clone(), limit.count.to_string(), ""));
+        }
+    }
+    let mut out = String::new();
+    let mut heading = "";
+    for (group, name, what, doc) in &rows {
+        let in_group = || rows.iter().filter(|row| row.0 == *group);
+        if *group != heading {
+            if !heading.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(&format!("{}\n", style.paint(Role::Strong, group)));
+            heading = group;
+        }
+        let width = in_group()
+            .map(|row| row.1.chars().count())
+            .max()
+            .unwrap_or(0);
+        let what_width = in_group()
+            .map(|row| row.2.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(24);
+        let mut lines = doc.lines();
+        let first = safe::line(lines.next().unwrap_or("").trim().as_bytes());
+        let what = safe::line(what.as_bytes());
+        let line = format!("  {name:width$}  {what:what_width$}  {first}");
+        out.push_str(line.trim_end());
+        out.push('\n');
+        for line in lines.map(|line| safe::line(line.trim().as_bytes())) {
+            out.push_str(&format!("  {:width$}  {:what_width$}  {line}\n", "", ""));
+        }
+    }
+    out
+}

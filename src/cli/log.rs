@@ -1,0 +1,141 @@
+//! `flow log`: what jobs printed, from the run that last knew them.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::time::Duration;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::open::{Opened, as_written};
+use super::options::LogOptions;
+use super::{Exit, open};
+use crate::history::output::{self, Printed};
+use crate::lang::{Diag, Sources};
+use crate::pattern::Listing;
+use crate::plan::{Context, Plan};
+use crate::ui::{Role, safe};
+
+pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
+    open::change_folder(&options.common)?;
+    let terminal = open::Terminal::new(&options.common);
+    let (caller, folder, state) = open::places(&options.common, &options.place)?;
+    let mut keys: Vec<BString> = Vec::new();
+    if options.failed {
+        keys = output::failed(&state);
+        if keys.is_empty() && options.jobs.is_empty() {
+            anstream::println!("no job failed in the last run that printed anything");
+        }
+    }
+    let mut unknown = Vec::new();
+    for job in &options.jobs {
+        let path = as_written(job, &caller, &folder);
+        match key_of(&options, &state, &path)? {
+            Some(key) => keys.push(key),
+            None => unknown.push(job.clone()),
+        }
+    }
+    let several = keys.len() > 1;
+    for key in &keys {
+        if several {
+            let title = format!("==> {} <==", crate::ui::path(key));
+            anstream::println!("{}", terminal.out.paint(Role::Strong, title));
+        }
+        show(&state, key, options.follow)?;
+    }
+    for job in &unknown {
+        let shown = crate::ui::path(job);
+        terminal.show(
+            &[Diag::error("E0350", format!("nothing is known of {shown}"))
+                .note("no job of that name or with that output has printed anything")],
+            &Sources::default(),
+        );
+    }
+    Ok(if unknown.is_empty() {
+        Exit::Done
+    } else {
+        Exit::NoSuchTarget
+    })
+}
+
+/// The key of the job that is called `path` or makes it.
+fn key_of(
+    options: &LogOptions,
+    state: &std::path::Path,
+    path: &BString,
+) -> anyhow::Result<Option<BString>> {
+    if output::find(state, path).is_some() {
+        return Ok(Some(path.clone()));
+    }
+    let opened = match open::open(&without_chdir(options), &options.place, &[])? {
+        Ok(opened) if !opened.diags.iter().any(Diag::is_error) => opened,
+        _ => return Ok(None),
+    };
+    planned_key(&opened, BStr::new(path))
+}
+
+/// The folder was changed already.
+fn without_chdir(options: &LogOptions) -> super::options::Common {
+    super::options::Common {
+        chdir: None,
+        ..options.common.clone()
+    }
+}
+
+/// The key of the job that makes `path`, by the plan.
+fn planned_key(opened: &Opened, path: &BStr) -> anyhow::Result<Option<BString>> {
+    let disk = crate::disk::Real::open(&opened.folder)?;
+    let listing = RefCell::new(Listing::new(&disk));
+    let mut plan = Plan::new(Context {
+        workflow: &opened.workflow,
+        listing: &listing,
+    });
+    let found = plan.paths.find(path).and_then(|path| plan.producer(path));
+    if let Some(job) = found {
+        return Ok(Some(plan.key(job).into()));
+    }
+    // A split's file: the one whose globs match it.
+    let context = Context {
+        workflow: &opened.workflow,
+        listing: &listing,
+    };
+    for job in plan.known.clone() {
+        if plan.rule_of(&opened.workflow, job).makes_unknown_files()
+            && plan
+                .output_globs(context, job)
+                .iter()
+                .any(|glob| glob.matches(path))
+        {
+            return Ok(Some(plan.key(job).into()));
+        }
+    }
+    Ok(None)
+}
+
+fn show(state: &std::path::Path, key: &[u8], follows: bool) -> anyhow::Result<()> {
+    let mut n_shown = 0;
+    let mut attempt = 0;
+    loop {
+        let printed = output::find(state, key).unwrap_or_default();
+        if printed.attempt != attempt {
+            (n_shown, attempt) = (0, printed.attempt);
+        }
+        print(&printed, &mut n_shown)?;
+        if !follows || printed.has_ended {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Shows what came since the last time: as it is where a program reads it, else harmlessly.
+fn print(printed: &Printed, n_shown: &mut usize) -> anyhow::Result<()> {
+    let new = &printed.text[(*n_shown).min(printed.text.len())..];
+    *n_shown = printed.text.len();
+    let mut out = std::io::stdout().lock();
+    if std::io::IsTerminal::is_terminal(&out) {
+        out.write_all(safe::text(new.as_bytes()).as_bytes())?;
+    } else {
+        out.write_all(new)?;
+    }
+    Ok(out.flush()?)
+}

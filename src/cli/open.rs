@@ -1,0 +1,219 @@
+//! From a workflow's name to its rules: the file read, its mistakes shown.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use bstr::BString;
+
+use super::Exit;
+use super::options::{Common, Param, Place};
+use crate::lang::{Diag, Sources, Span, parse};
+use crate::ui::{Style, diag};
+use crate::workflow::load::Settings;
+use crate::workflow::recipe::Shell;
+use crate::workflow::{Override, Workflow, load};
+
+/// A workflow that was read, and where it works.
+pub struct Opened {
+    pub workflow: Workflow,
+    pub sources: Sources,
+    /// Mistakes and warnings so far.
+    pub diags: Vec<Diag>,
+    /// The folder that all its paths are relative to.
+    pub folder: PathBuf,
+    /// Where targets on the command line are relative to.
+    pub caller: PathBuf,
+    pub state: PathBuf,
+    pub terminal: Terminal,
+}
+
+/// How the two streams are written to.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    pub out: Style,
+    pub err: Style,
+    width: usize,
+}
+
+impl Terminal {
+    pub fn new(common: &Common) -> Terminal {
+        let variable = |name: &str| std::env::var_os(name);
+        let out = Style::decide(common.color, variable, std::io::stdout().is_terminal());
+        let err = Style::decide(common.color, variable, std::io::stderr().is_terminal());
+        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+        let width = size.map_or(0, |size| usize::from(size.ws_col));
+        Terminal {
+            out,
+            err,
+            width: if width < 40 { 140 } else { width },
+        }
+    }
+
+    /// Shows diagnostics on stderr.
+    pub fn show(&self, diags: &[Diag], sources: &Sources) {
+        let look = diag::Look {
+            style: self.err,
+            width: self.width,
+        };
+        let text = diag::report(diags, sources, look);
+        if !text.is_empty() {
+            anstream::eprint!("{text}");
+        }
+    }
+}
+
+/// Goes where `-C` says.
+pub fn change_folder(common: &Common) -> anyhow::Result<()> {
+    if let Some(folder) = &common.chdir {
+        std::env::set_current_dir(folder)
+            .with_context(|| format!("go to the folder `{}`", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// The folder that a workflow works in, and its state folder.
+pub fn places(common: &Common, place: &Place) -> anyhow::Result<(PathBuf, PathBuf, PathBuf)> {
+    let caller = std::env::current_dir().context("find the current folder")?;
+    let folder = match &place.workdir {
+        Some(folder) => caller.join(folder),
+        None => caller.join(common.workflow().parent().unwrap_or(Path::new(""))),
+    };
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("find the workflow's folder `{}`", folder.display()))?;
+    let state = match &place.state_dir {
+        Some(state) => caller.join(state),
+        None => folder.join(".flow"),
+    };
+    Ok((caller, folder, state))
+}
+
+/// Reads the workflow. `Err` inside is an exit that was explained already.
+pub fn open(
+    common: &Common,
+    place: &Place,
+    params: &[Param],
+) -> anyhow::Result<Result<Opened, Exit>> {
+    change_folder(common)?;
+    let terminal = Terminal::new(common);
+    let path = common.workflow();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let shown = crate::ui::path(path.as_os_str().as_bytes());
+            let mut diag = Diag::error("E0001", format!("the workflow {shown} cannot be read"))
+                .note(error.to_string());
+            if common.named_workflow.is_none() {
+                diag = diag.help("name another one: `flow COMMAND FILE.flow`");
+            }
+            let near = near_workflows(path);
+            if !near.is_empty() {
+                diag = diag.note(format!("there is {}", near.join(", ")));
+            }
+            terminal.show(&[diag], &Sources::default());
+            return Ok(Err(Exit::WrongWorkflow));
+        }
+    };
+    let (caller, folder, state) = places(common, place)?;
+    let mut sources = Sources::default();
+    let name = path.to_string_lossy().into_owned();
+    let (text, mut diags) = as_text(&mut sources, &name, bytes);
+    let file = sources.add(name, text.as_str());
+    let (ast, found) = parse(file, &text);
+    diags.extend(found);
+    let settings = Settings {
+        overrides: params
+            .iter()
+            .map(|param| Override {
+                name: param.name.clone(),
+                value: param.value.as_str().into(),
+            })
+            .collect(),
+        environment: environment(),
+        shell: default_shell(),
+    };
+    let (workflow, found) = load(&ast, &sources, &settings);
+    diags.extend(found);
+    Ok(Ok(Opened {
+        workflow,
+        sources,
+        diags,
+        folder,
+        caller,
+        state,
+        terminal,
+    }))
+}
+
+/// Text that is not UTF-8 is a mistake at the first byte that is not.
+fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, Vec<Diag>) {
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, Vec::new()),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let file = sources.add(name, text.as_str());
+            let span = Span {
+                file,
+                start: at as u32,
+                end: at as u32 + 3,
+            };
+            let diag = Diag::error("E0002", "the workflow is not UTF-8 text")
+                .at(span, "the first byte that is not");
+            (text, vec![diag])
+        }
+    }
+}
+
+/// Workflows in the same folder.
+fn near_workflows(path: &Path) -> Vec<String> {
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .into_iter()
+        .flatten();
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "flow") && path.is_file())
+        .map(|path| format!("`{}`", path.strip_prefix("./").unwrap_or(&path).display()))
+        .collect();
+    names.sort();
+    names.truncate(5);
+    names
+}
+
+fn environment() -> std::collections::HashMap<String, BString> {
+    let vars = std::env::vars_os();
+    vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_vec().into())))
+        .collect()
+}
+
+/// bash where it is, else sh.
+fn default_shell() -> Shell {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_bash = std::env::split_paths(&path)
+        .any(|folder| folder.is_absolute() && folder.join("bash").is_file());
+    if has_bash {
+        Shell::bash()
+    } else {
+        Shell::default()
+    }
+}
+
+/// `path`, which is relative to `caller`, as the workflow in `folder` writes it.
+pub fn as_written(path: &[u8], caller: &Path, folder: &Path) -> BString {
+    let path = Path::new(OsStr::from_bytes(path));
+    let absolute = caller.canonicalize().unwrap_or(caller.into()).join(path);
+    let is_absolute = path.is_absolute();
+    match absolute.strip_prefix(folder) {
+        Ok(inside) if !is_absolute => crate::pattern::clean(inside.as_os_str().as_bytes())
+            .into_owned()
+            .into(),
+        _ => path.as_os_str().as_bytes().into(),
+    }
+}

@@ -1,0 +1,356 @@
+//! What was typed means this: plain structs of checked values. A flag is stronger than its
+//! `FLOW_*` variable; both are read by the same function.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bstr::BString;
+use clap::ValueEnum;
+
+use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
+use super::values::{
+    parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_seed,
+};
+use crate::ui::{Detail, When, safe};
+
+/// The workflow where none is named.
+pub const DEFAULT_WORKFLOW: &str = "workflow.flow";
+
+/// How long jobs may take to end when they are told to.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(2);
+
+/// Looks into the environment.
+pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// One thing that flow was asked to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Request {
+    Run(RunOptions),
+    Plan(PlanOptions),
+    Check(CheckOptions),
+    List(ListOptions),
+    Log(LogOptions),
+}
+
+/// What every command takes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Common {
+    /// Where to go first.
+    pub chdir: Option<PathBuf>,
+    /// The workflow that was named.
+    pub named_workflow: Option<PathBuf>,
+    pub detail: Detail,
+    pub color: When,
+}
+
+impl Common {
+    /// The workflow that was named, or the one that need not be.
+    pub fn workflow(&self) -> &Path {
+        let named = self.named_workflow.as_deref();
+        named.unwrap_or(Path::new(DEFAULT_WORKFLOW))
+    }
+}
+
+/// Folders that are not where they are by default.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    pub workdir: Option<PathBuf>,
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A param's value, as it was typed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    pub name: String,
+    pub value: String,
+}
+
+/// What runs whatever its state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Force {
+    /// These rules; often none.
+    Rules(Vec<String>),
+    Everything,
+}
+
+/// When failures end a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFailure {
+    KeepGoing,
+    /// Nothing new starts after so many.
+    StopAfter(NonZeroU32),
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Progress {
+    #[default]
+    Auto,
+    Bar,
+    Lines,
+    None,
+}
+
+/// Where events go as JSON Lines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EventsTo {
+    Stdout,
+    File(PathBuf),
+}
+
+/// `flow run`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunOptions {
+    pub common: Common,
+    pub place: Place,
+    /// Rules and files, as typed: files are relative to the folder after `-C`.
+    pub targets: Vec<BString>,
+    /// In the order typed; the last of a name counts.
+    pub params: Vec<Param>,
+    pub force: Force,
+    /// `None`: as many as there are processors.
+    pub jobs: Option<NonZeroU32>,
+    pub on_failure: OnFailure,
+    /// For rules that do not say.
+    pub retries: Option<u32>,
+    pub grace: Duration,
+    pub events: Option<EventsTo>,
+    pub progress: Progress,
+    /// The seed of a random order.
+    pub shuffle: Option<u64>,
+}
+
+/// `flow plan`, and `flow run -n`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlanOptions {
+    pub common: Common,
+    pub place: Place,
+    pub targets: Vec<BString>,
+    pub params: Vec<Param>,
+    pub force: Force,
+    pub json: bool,
+    /// Also jobs that are fresh.
+    pub all: bool,
+    /// Also the commands.
+    pub commands: bool,
+}
+
+/// `flow check`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckOptions {
+    pub common: Common,
+    pub params: Vec<Param>,
+}
+
+/// `flow list`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListOptions {
+    pub common: Common,
+}
+
+/// `flow log`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogOptions {
+    pub common: Common,
+    pub place: Place,
+    /// Files or jobs; may be empty when `failed`.
+    pub jobs: Vec<BString>,
+    /// All jobs that failed when they were last tried.
+    pub failed: bool,
+    /// Go on until the job ends.
+    pub follow: bool,
+}
+
+/// What `typed` means. An error is a sentence for the person who typed it.
+pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String> {
+    let common = common(typed.common, variable)?;
+    match typed.command {
+        Typed::Run(args) if args.dry_run => plan(
+            common,
+            PlanArgs {
+                words: args.words,
+                json: args.json,
+                all: args.all,
+                commands: args.commands,
+                force: args.force,
+                set: args.set,
+                place: args.place,
+            },
+            variable,
+        ),
+        Typed::Run(args) => run(common, args, variable),
+        Typed::Plan(args) => plan(common, args, variable),
+        Typed::Check(args) => Ok(Request::Check(CheckOptions {
+            common: only_workflow(common, args.workflow.words)?,
+            params: args.set.set,
+        })),
+        Typed::List(args) => Ok(Request::List(ListOptions {
+            common: only_workflow(common, args.workflow.words)?,
+        })),
+        Typed::Log(args) => {
+            let (common, jobs) = words(common, args.words)?;
+            if jobs.is_empty() && !args.failed {
+                return Err("name a file or job whose log is wanted, or say --failed".into());
+            }
+            Ok(Request::Log(LogOptions {
+                common,
+                place: place(args.place, variable),
+                jobs,
+                failed: args.failed,
+                follow: args.follow,
+            }))
+        }
+    }
+}
+
+fn common(args: CommonArgs, variable: Variable) -> Result<Common, String> {
+    Ok(Common {
+        chdir: args.chdir,
+        named_workflow: None,
+        detail: match (args.verbose, args.quiet) {
+            (true, _) => Detail::Verbose,
+            (_, true) => Detail::Quiet,
+            _ => Detail::Normal,
+        },
+        color: setting(args.color, "FLOW_COLOR", variable, parse_choice)?.unwrap_or_default(),
+    })
+}
+
+fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, String> {
+    let (common, targets) = words(common, args.words.words)?;
+    Ok(Request::Plan(PlanOptions {
+        common,
+        place: place(args.place, variable),
+        targets,
+        params: args.set.set,
+        force: force(args.force),
+        json: args.json,
+        all: args.all,
+        commands: args.commands,
+    }))
+}
+
+fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, String> {
+    let (common, targets) = words(common, args.words.words)?;
+    let events = path_setting(args.events, "FLOW_EVENTS", variable);
+    let progress = setting(args.progress, "FLOW_PROGRESS", variable, parse_choice)?;
+    let grace = setting(args.grace, "FLOW_GRACE", variable, parse_duration)?;
+    Ok(Request::Run(RunOptions {
+        common,
+        place: place(args.place, variable),
+        targets,
+        params: args.set.set,
+        force: force(args.force),
+        jobs: setting(args.jobs, "FLOW_JOBS", variable, parse_at_least_one)?,
+        on_failure: on_failure(args.keep_going, args.max_fail, variable)?,
+        retries: setting(args.retries, "FLOW_RETRIES", variable, parse_count)?,
+        grace: grace.unwrap_or(DEFAULT_GRACE),
+        events: events.map(|path| match path.as_os_str() == "-" {
+            true => EventsTo::Stdout,
+            false => EventsTo::File(path),
+        }),
+        progress: progress.unwrap_or_default(),
+        shuffle: setting(args.shuffle, "FLOW_SHUFFLE", variable, parse_seed)?,
+    }))
+}
+
+/// Two flags about one thing: the last one typed was kept, and either is stronger than both
+/// variables.
+fn on_failure(
+    keep_going: bool,
+    max_fail: Option<NonZeroU32>,
+    variable: Variable,
+) -> Result<OnFailure, String> {
+    let goes_on = match max_fail {
+        Some(_) => false,
+        None => {
+            let flag = keep_going.then_some(true);
+            setting(flag, "FLOW_KEEP_GOING", variable, parse_bool)?.unwrap_or(false)
+        }
+    };
+    if goes_on {
+        return Ok(OnFailure::KeepGoing);
+    }
+    let count = setting(max_fail, "FLOW_MAX_FAIL", variable, parse_at_least_one)?;
+    Ok(OnFailure::StopAfter(count.unwrap_or(NonZeroU32::MIN)))
+}
+
+fn force(args: ForceArgs) -> Force {
+    match args.always_make {
+        true => Force::Everything,
+        false => Force::Rules(args.force),
+    }
+}
+
+fn place(args: PlaceArgs, variable: Variable) -> Place {
+    Place {
+        workdir: path_setting(args.workdir, "FLOW_WORKDIR", variable),
+        state_dir: path_setting(args.state_dir, "FLOW_STATE_DIR", variable),
+    }
+}
+
+/// A flag's value, or the variable's; an empty variable says nothing.
+fn setting<T>(
+    flag: Option<T>,
+    name: &str,
+    variable: Variable,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let value = match (&flag, variable(name)) {
+        (None, Some(value)) if !value.is_empty() => value,
+        _ => return Ok(flag),
+    };
+    let shown = safe::line(value.as_bytes());
+    let text = value.to_str().ok_or("it is not UTF-8".to_string());
+    let parsed = text.and_then(parse);
+    parsed
+        .map(Some)
+        .map_err(|wrong| format!("invalid value '{shown}' for the variable {name}: {wrong}"))
+}
+
+fn path_setting(flag: Option<PathBuf>, name: &str, variable: Variable) -> Option<PathBuf> {
+    let value = || variable(name).filter(|value| !value.is_empty());
+    flag.or_else(|| value().map(PathBuf::from))
+}
+
+/// The word that ends in `.flow` is the workflow, every other one is a target.
+fn words(mut common: Common, words: Vec<OsString>) -> Result<(Common, Vec<BString>), String> {
+    let mut targets = Vec::new();
+    for word in words {
+        if !is_workflow(&word) {
+            targets.push(BString::from(word.into_vec()));
+            continue;
+        }
+        if let Some(first) = &common.named_workflow {
+            let [first, second] =
+                [first.as_os_str(), &word].map(|word| safe::path(word.as_bytes()));
+            return Err(format!(
+                "two workflows are named, {first} and {second}; there can be one"
+            ));
+        }
+        common.named_workflow = Some(word.into());
+    }
+    Ok((common, targets))
+}
+
+/// True for `main.flow`; `.flow` itself is the folder of flow's state.
+fn is_workflow(word: &OsStr) -> bool {
+    let name = word.as_bytes().rsplit(|&byte| byte == b'/').next();
+    name.is_some_and(|name| name.ends_with(b".flow") && name != b".flow")
+}
+
+fn only_workflow(common: Common, typed: Vec<OsString>) -> Result<Common, String> {
+    let (common, targets) = words(common, typed)?;
+    match targets.first() {
+        None => Ok(common),
+        Some(word) => {
+            let word = safe::path(word);
+            Err(format!(
+                "{word} is no workflow: its name does not end in .flow"
+            ))
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! `flow plan`: what would run, and why. Writes nothing, not even state.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use bstr::{BStr, BString};
+use serde_json::{Value, json};
+
+use super::Exit;
+use super::open::{self, Opened};
+use super::options::PlanOptions;
+use super::targets::{Judged, judge};
+use crate::disk::Real;
+use crate::event::json::path_json;
+use crate::history::Journal;
+use crate::pattern::Listing;
+use crate::plan::{Context, JobId, StandId};
+use crate::run::render;
+use crate::stale::{Reason, Verdict};
+use crate::ui::{Detail, Role, human, path, safe};
+use crate::workflow::{Rule, RuleId};
+
+pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
+    let opened = match open::open(&options.common, &options.place, &options.params)? {
+        Ok(opened) => opened,
+        Err(exit) => return Ok(exit),
+    };
+    let disk = Real::open(&opened.folder)?;
+    let listing = RefCell::new(Listing::new(&disk));
+    let history = Journal::read(&opened.state)?;
+    let judged = match judge(
+        &opened,
+        &disk,
+        &history,
+        &listing,
+        &options.targets,
+        &options.force,
+    ) {
+        Ok(judged) => judged,
+        Err(exit) => return Ok(exit),
+    };
+    let context = Context {
+        workflow: &opened.workflow,
+        listing: &listing,
+    };
+    let shown = Shown {
+        opened: &opened,
+        context,
+        judged: &judged,
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if options.json {
+        shown.json(&options, &mut out)?;
+    } else {
+        shown.text(&options, &mut out)?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// A job's state, by the names of the machine-readable form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Fresh,
+    Stale(Reason),
+    /// Behind a split that has to run first.
+    Unknown,
+}
+
+/// One row of a plan.
+#[derive(Clone, Copy)]
+enum Row {
+    Job(JobId, State),
+    Stand(StandId, RuleId),
+}
+
+struct Shown<'a> {
+    opened: &'a Opened,
+    context: Context<'a>,
+    judged: &'a Judged,
+}
+
+impl Shown<'_> {
+    /// All wanted jobs, in an order in which they could run.
+    fn rows(&self) -> Vec<Row> {
+        let Judged {
+            plan,
+            wanted,
+            judge,
+        } = self.judged;
+        let mut rows: Vec<Row> = Vec::new();
+        for &job in &plan.known {
+            if wanted.has(job) {
+                let state = match judge.verdict(job) {
+                    Verdict::Stale(reason) => State::Stale(reason),
+                    Verdict::Fresh | Verdict::Unjudged => State::Fresh,
+                };
+                rows.push(Row::Job(job, state));
+            }
+        }
+        // What is not known yet comes last, rule by rule, upstream first.
+        for &rule in &self.opened.workflow.order {
+            let stands = plan
+                .pending()
+                .filter(|(stand, of)| *of == rule && wanted.has_stand(*stand));
+            rows.extend(stands.map(|(stand, rule)| Row::Stand(stand, rule)));
+            let open = plan.open_jobs().filter(|job| plan.jobs[*job].rule == rule);
+            let open = open.filter(|job| wanted.has(*job));
+            rows.extend(open.map(|job| Row::Job(job, State::Unknown)));
+        }
+        rows
+    }
+
+    fn rule(&self, row: Row) -> &Rule {
+        let rule = match row {
+            Row::Job(job, _) => self.judged.plan.jobs[job].rule,
+            Row::Stand(_, rule) => rule,
+        };
+        &self.opened.workflow.rules[rule]
+    }
+
+    fn command(&self, job: JobId) -> Option<BString> {
+        let tmp = BStr::new("$FLOW_TMP");
+        let rendered = render(&self.judged.plan, &self.opened.workflow, job, tmp).ok()?;
+        Some(rendered.text())
+    }
+
+    fn json(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+        let plan = &self.judged.plan;
+        for row in self.rows() {
+            let rule = self.rule(row).name.clone();
+            let mut line = match row {
+                Row::Job(_, State::Fresh) if !options.all => continue,
+                Row::Job(job, state) => {
+                    let files = |paths: &[crate::plan::PathId]| -> Value {
+                        paths
+                            .iter()
+                            .map(|path| path_json(plan.path(*path)))
+                            .collect()
+                    };
+                    let outputs = plan.made(job).unwrap_or(plan.outputs(job));
+                    let mut line = json!({
+                        "schema": 1,
+                        "job": path_json(plan.key(job)),
+                        "rule": rule,
+                        "inputs": files(plan.inputs(job)),
+                        "outputs": files(outputs),
+                        "state": match state {
+                            State::Fresh => "fresh",
+                            State::Stale(_) => "stale",
+                            State::Unknown => "unknown",
+                        },
+                    });
+                    if let State::Stale(reason) = state {
+                        line["reason"] = self.reason_json(reason);
+                    }
+                    if state != State::Unknown
+                        && let Some(command) = self.command(job)
+                    {
+                        line["command"] = path_json(&command);
+                    }
+                    line
+                }
+                Row::Stand(stand, _) => {
+                    let outputs = plan.stand_outputs(self.context, stand);
+                    let outputs: Vec<Value> = outputs.iter().map(|path| path_json(path)).collect();
+                    json!({
+                        "schema": 1,
+                        "job": outputs.first().cloned().unwrap_or(Value::Null),
+                        "rule": rule,
+                        "inputs": [],
+                        "outputs": outputs,
+                        "state": "unknown",
+                    })
+                }
+            };
+            if line["state"] == "unknown" {
+                line["reason"] = json!({"kind": "upstream"});
+            }
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn reason_json(&self, reason: Reason) -> Value {
+        let plan = &self.judged.plan;
+        match reason {
+            Reason::Forced => json!({"kind": "forced"}),
+            Reason::OutputMissing(path) => {
+                json!({"kind": "output_missing", "path": path_json(plan.path(path))})
+            }
+            Reason::InputNewer { input, output } => json!({
+                "kind": "input_newer",
+                "input": path_json(plan.path(input)),
+                "output": path_json(plan.path(output)),
+            }),
+            Reason::Unfinished => json!({"kind": "unfinished"}),
+            Reason::Upstream(job) => json!({
+                "kind": "upstream",
+                "path": path_json(plan.key(job)),
+            }),
+        }
+    }
+
+    fn reason_text(&self, reason: Reason) -> String {
+        let plan = &self.judged.plan;
+        match reason {
+            Reason::Forced => "forced".into(),
+            Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
+            Reason::InputNewer { input, output } => {
+                format!(
+                    "{} is newer than {}",
+                    path(plan.path(input)),
+                    path(plan.path(output))
+                )
+            }
+            Reason::Unfinished => "its last try was cut off".into(),
+            Reason::Upstream(job) => format!("{} will be made again", path(plan.key(job))),
+        }
+    }
+
+    fn text(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+        let style = self.opened.terminal.out;
+        let rows = self.rows();
+        let n_run = rows
+            .iter()
+            .filter(|row| matches!(row, Row::Job(_, State::Stale(_))))
+            .count();
+        let n_fresh = rows
+            .iter()
+            .filter(|row| matches!(row, Row::Job(_, State::Fresh)))
+            .count();
+        let n_unknown = rows.len() - n_run - n_fresh;
+        if n_run + n_unknown == 0 && !options.all {
+            let jobs = human::counted(n_fresh as u64, "job");
+            writeln!(out, "everything is up to date ({jobs})")?;
+            return Ok(());
+        }
+        if options.common.detail == Detail::Normal && !options.all && !options.commands {
+            self.by_rule(&rows, out)?;
+        } else if options.common.detail != Detail::Quiet {
+            for &row in &rows {
+                if options.all || !matches!(row, Row::Job(_, State::Fresh)) {
+                    self.job_lines(row, options.commands, out)?;
+                }
+            }
+            writeln!(out)?;
+        }
+        let mut total = format!("{} would run", human::counted(n_run as u64, "job"));
+        if n_unknown > 0 {
+            write!(total, ", and what follows from them")?;
+        }
+        if n_fresh > 0 {
+            write!(total, "; {} fresh", human::count(n_fresh as u64))?;
+        }
+        writeln!(out, "{}", style.paint(Role::Strong, total))?;
+        Ok(())
+    }
+
+    fn job_lines(
+        &self,
+        row: Row,
+        shows_command: bool,
+        out: &mut dyn std::io::Write,
+    ) -> anyhow::Result<()> {
+        let style = self.opened.terminal.out;
+        let name = &self.rule(row).name;
+        let plan = &self.judged.plan;
+        match row {
+            Row::Job(job, state) => {
+                let why = match state {
+                    State::Fresh => "fresh".to_string(),
+                    State::Stale(reason) => self.reason_text(reason),
+                    State::Unknown => "behind a split that has to run first".into(),
+                };
+                let why = style.paint(Role::Faint, why);
+                writeln!(out, "{name} {}  {why}", path(plan.key(job)))?;
+                if shows_command && state != State::Unknown {
+                    let command = self.command(job).unwrap_or_default();
+                    for line in safe::text(&command).lines() {
+                        writeln!(out, "    {line}")?;
+                    }
+                }
+            }
+            Row::Stand(stand, _) => {
+                let outputs = plan.stand_outputs(self.context, stand);
+                let first = outputs
+                    .first()
+                    .map_or("?".into(), |output| safe::line(output));
+                let why = style.paint(Role::Faint, "behind a split that has to run first");
+                writeln!(out, "{name} {first}  {why}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One line per rule with work: how many of its jobs would run, and the reasons counted.
+    fn by_rule(&self, rows: &[Row], out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+        let n_rules = self.opened.workflow.rules.len();
+        let mut counts = vec![Counts::default(); n_rules];
+        for &row in rows {
+            let (rule, state) = match row {
+                Row::Job(job, state) => (self.judged.plan.jobs[job].rule, state),
+                Row::Stand(_, rule) => (rule, State::Unknown),
+            };
+            let counts = &mut counts[rule.0 as usize];
+            match state {
+                State::Fresh => counts.fresh += 1,
+                State::Unknown => counts.unknown += 1,
+                State::Stale(reason) => {
+                    counts.run += 1;
+                    counts.reasons[reason_kind(reason)] += 1;
+                }
+            }
+        }
+        let rules = self.opened.workflow.order.iter();
+        let rules: Vec<RuleId> = rules
+            .copied()
+            .filter(|rule| counts[rule.0 as usize].run + counts[rule.0 as usize].unknown > 0)
+            .collect();
+        let name = |rule: &RuleId| &self.opened.workflow.rules[*rule].name;
+        let width = rules
+            .iter()
+            .map(|rule| name(rule).chars().count())
+            .max()
+            .unwrap_or(0);
+        for rule in &rules {
+            let counts = &counts[rule.0 as usize];
+            let mut line = format!("{:width$}  {:>7}", name(rule), counts.jobs());
+            let mut reasons: Vec<String> = Vec::new();
+            for (kind, &n) in counts.reasons.iter().enumerate() {
+                if n == counts.run && n > 0 && counts.unknown == 0 {
+                    reasons.push(REASONS[kind].into());
+                } else if n > 0 {
+                    reasons.push(format!("{}: {}", REASONS[kind], human::count(n)));
+                }
+            }
+            if counts.unknown > 0 {
+                reasons.push("known when a split before it has run".into());
+            }
+            write!(line, "  {}", reasons.join(", "))?;
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    run: u64,
+    fresh: u64,
+    unknown: u64,
+    reasons: [u64; 5],
+}
+
+impl Counts {
+    fn jobs(&self) -> String {
+        match (self.run, self.fresh, self.unknown) {
+            (0, 0, _) => "?".into(),
+            (run, 0, 0) => human::count(run),
+            (run, 0, _) => format!("{}+?", human::count(run)),
+            (run, fresh, _) => format!("{} of {}", human::count(run), human::count(run + fresh)),
+        }
+    }
+}
+
+const REASONS: [&str; 5] = [
+    "forced",
+    "output is missing",
+    "input is newer",
+    "last try was cut off",
+    "follows from another job",
+];
+
+fn reason_kind(reason: Reason) -> usize {
+    match reason {
+        Reason::Forced => 0,
+        Reason::OutputMissing(_) => 1,
+        Reason::InputNewer { .. } => 2,
+        Reason::Unfinished => 3,
+        Reason::Upstream(_) => 4,
+    }
+}

@@ -1,0 +1,259 @@
+//! `flow run`: brings the targets up to date.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::mpsc;
+
+use anyhow::Context as _;
+
+use super::open::Opened;
+use super::options::{EventsTo, OnFailure, Progress, RunOptions};
+use super::targets::{Judged, judge, never_came};
+use super::{Exit, open, signals};
+use crate::disk::Real;
+use crate::event::{Event, json};
+use crate::exec::supervisor::SupervisorHandle;
+use crate::exec::{self, local};
+use crate::history::output::Writer;
+use crate::history::{Journal, lock};
+use crate::pattern::Listing;
+use crate::plan::Context;
+use crate::run::outputs::Store;
+use crate::run::{self, Interrupt, Setup, Sink, Summary};
+use crate::ui::{Lines, LinesOptions};
+
+pub fn run(
+    options: RunOptions,
+    supervisor: Option<io::Result<SupervisorHandle>>,
+) -> anyhow::Result<Exit> {
+    let opened = match open::open(&options.common, &options.place, &options.params)? {
+        Ok(opened) => opened,
+        Err(exit) => return Ok(exit),
+    };
+    let disk = Real::open(&opened.folder)?;
+    let _lock = match lock::take(&opened.state)? {
+        Ok(lock) => lock,
+        Err(held) => {
+            let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
+            anstream::eprintln!("error: another run holds {folder}: {}", held.holder);
+            return Ok(Exit::Held);
+        }
+    };
+    let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let id = format!("{id}-{}", std::process::id());
+    let mut store = Store::new(&disk, state_path(&opened), id.clone());
+    let recovered = store
+        .recover()
+        .context("put back what a run that was cut off left")?;
+    let mut history = Journal::read(&opened.state)?;
+    let damage = history.damage.take();
+    history.begin()?;
+    let listing = RefCell::new(Listing::new(&disk));
+    let Judged {
+        plan,
+        wanted,
+        judge,
+    } = match judge(
+        &opened,
+        &disk,
+        &history,
+        &listing,
+        &options.targets,
+        &options.force,
+    ) {
+        Ok(judged) => judged,
+        Err(exit) => return Ok(exit),
+    };
+    let supervisor = match supervisor {
+        Some(supervisor) => supervisor,
+        None => exec::supervisor::fork(),
+    };
+    let supervisor = supervisor.context("start the supervisor process")?;
+    let mark = local::new_mark().context("make up a name for the run")?;
+    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark);
+    setup.grace = options.grace;
+    let (executor, reports) = supervisor
+        .open(&setup)
+        .context("start the supervisor process")?;
+    let (sender, inbox) = mpsc::channel();
+    signals::start(reports, sender)?;
+    let mut sinks = sinks(&options, &opened)?;
+    let damage = damage.map(|damage| format!("the journal of earlier runs {damage}"));
+    for warning in recovered.into_iter().chain(damage) {
+        let kind = crate::event::EventKind::Warning { message: warning };
+        let event = Event {
+            time: jiff::Timestamp::now(),
+            kind,
+        };
+        sinks.iter_mut().for_each(|sink| sink.event(&event));
+    }
+    let summary = run::run(Setup {
+        context: Context {
+            workflow: &opened.workflow,
+            listing: &listing,
+        },
+        sources: &opened.sources,
+        plan,
+        wanted,
+        judge,
+        store,
+        history: Box::new(history),
+        executor: Box::new(executor),
+        inbox,
+        sinks,
+        log: Writer::new(&opened.state, id),
+        suspend: Box::new(|| {
+            // Ctrl-Z for this process too, now that its jobs have stopped.
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
+                .ok();
+        }),
+        options: run_options(&options),
+    })?;
+    Ok(exit(&opened, &summary))
+}
+
+/// The state folder as the workflow's folder sees it.
+fn state_path(opened: &Opened) -> bstr::BString {
+    let state = opened
+        .state
+        .strip_prefix(&opened.folder)
+        .unwrap_or(&opened.state);
+    state.as_os_str().as_bytes().into()
+}
+
+fn run_options(options: &RunOptions) -> run::Options {
+    let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    run::Options {
+        jobs: options.jobs.map_or(processors, |jobs| jobs.get()),
+        max_fail: match options.on_failure {
+            OnFailure::KeepGoing => None,
+            OnFailure::StopAfter(n) => Some(n.get()),
+        },
+        retries: options.retries.unwrap_or(0),
+        shuffle: options.shuffle,
+        tells_output: options.common.detail == crate::ui::Detail::Verbose,
+    }
+}
+
+/// Lines for people, and the events as JSON when they are asked for.
+fn sinks<'a>(options: &RunOptions, opened: &Opened) -> anyhow::Result<Vec<Box<dyn Sink + 'a>>> {
+    let lines = Lines::new(
+        Box::new(io::stderr()),
+        LinesOptions {
+            detail: options.common.detail,
+            shows_progress: options.progress != Progress::None,
+            style: opened.terminal.err,
+            log_command: log_command(options),
+        },
+    );
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(People { lines })];
+    if let Some(events) = &options.events {
+        let out: Box<dyn Write> = match events {
+            EventsTo::Stdout => Box::new(io::stdout()),
+            EventsTo::File(path) => {
+                let file = File::create(path);
+                Box::new(file.with_context(|| format!("write events to `{}`", path.display()))?)
+            }
+        };
+        sinks.push(Box::new(Machines {
+            out: BufWriter::new(out),
+            has_failed: false,
+        }));
+    }
+    Ok(sinks)
+}
+
+/// The command that shows a job's log, with this run's own folders.
+fn log_command(options: &RunOptions) -> String {
+    let mut words = vec!["flow log".to_string()];
+    let mut add = |flag: &str, path: &std::path::Path| {
+        words.push(format!(
+            "{flag}{}",
+            crate::ui::path(path.as_os_str().as_bytes())
+        ));
+    };
+    if let Some(folder) = &options.common.chdir {
+        add("-C ", folder);
+    }
+    if let Some(workflow) = &options.common.named_workflow {
+        add("", workflow);
+    }
+    if let Some(folder) = &options.place.workdir {
+        add("--workdir ", folder);
+    }
+    if let Some(folder) = &options.place.state_dir {
+        add("--state-dir ", folder);
+    }
+    words.join(" ")
+}
+
+struct People {
+    lines: Lines,
+}
+
+impl Sink for People {
+    fn event(&mut self, event: &Event) {
+        // A terminal that has gone must not end the jobs.
+        self.lines.event(event).ok();
+    }
+
+    fn tick(&mut self, now: jiff::Timestamp) {
+        self.lines.tick(now).ok();
+    }
+}
+
+/// Writes JSON Lines. Flushed when nothing happens, and at the end.
+struct Machines {
+    out: BufWriter<Box<dyn Write>>,
+    has_failed: bool,
+}
+
+impl Sink for Machines {
+    fn event(&mut self, event: &Event) {
+        let is_last = matches!(event.kind, crate::event::EventKind::RunFinished(_));
+        let mut written = writeln!(self.out, "{}", json::to_json(event));
+        if is_last && written.is_ok() {
+            written = self.out.flush();
+        }
+        if let Err(error) = written
+            && !self.has_failed
+        {
+            self.has_failed = true;
+            anstream::eprintln!("warning: events are not written: {error}");
+        }
+    }
+
+    fn tick(&mut self, _now: jiff::Timestamp) {
+        self.out.flush().ok();
+    }
+}
+
+/// The exit status of a run, with the mistakes that only it could find.
+fn exit(opened: &Opened, summary: &Summary) -> Exit {
+    let late = never_came(&summary.wanted);
+    let diags: Vec<_> = summary.diags.iter().chain(&late).cloned().collect();
+    opened.terminal.show(&diags, &opened.sources);
+    if let Some(why) = &summary.lost {
+        anstream::eprintln!("error: the run could not go on: {why}");
+        return Exit::Machine;
+    }
+    match summary.interrupt {
+        Some(Interrupt::Hangup) => return Exit::Signal(1),
+        Some(Interrupt::Interrupt) => return Exit::Signal(2),
+        Some(Interrupt::Terminate) => return Exit::Signal(15),
+        None => {}
+    }
+    let codes: HashSet<&str> = diags.iter().map(|diag| diag.code).collect();
+    if codes.iter().any(|code| !matches!(*code, "E0330" | "E0340")) {
+        Exit::WrongWorkflow
+    } else if !codes.is_empty() {
+        Exit::NoSuchTarget
+    } else if summary.tally.failures() + summary.tally.skipped + summary.tally.cancelled > 0 {
+        Exit::JobsFailed
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,219 @@
+//! What was asked for: rules and files, or everything; and the plan judged for it.
+
+use std::cell::RefCell;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::Exit;
+use super::open::{Opened, as_written};
+use super::options::Force;
+use crate::dense::Id;
+use crate::disk::Disk;
+use crate::history::History;
+use crate::lang::Diag;
+use crate::lang::nearest::nearest;
+use crate::pattern::Listing;
+use crate::plan::want::Wanted;
+use crate::plan::{Context, Plan};
+use crate::stale::problem::missing_inputs;
+use crate::stale::{Forced, Judge, settle};
+use crate::workflow::{RuleId, Workflow};
+
+/// A plan and its first judgement.
+pub struct Judged {
+    pub plan: Plan,
+    pub wanted: Wanted,
+    pub judge: Judge,
+}
+
+/// Plans and judges. `Err` inside is an exit that was explained already.
+pub fn judge<'a>(
+    opened: &'a Opened,
+    disk: &'a dyn Disk,
+    history: &dyn History,
+    listing: &'a RefCell<Listing<'a>>,
+    targets: &[BString],
+    force: &Force,
+) -> Result<Judged, Exit> {
+    let context = Context {
+        workflow: &opened.workflow,
+        listing,
+    };
+    let show = |diags: &[Diag]| opened.terminal.show(diags, &opened.sources);
+    if opened.diags.iter().any(Diag::is_error) {
+        show(&opened.diags);
+        return Err(Exit::WrongWorkflow);
+    }
+    let forced = match forced(&opened.workflow, force) {
+        Ok(forced) => forced,
+        Err(diags) => {
+            show(&diags);
+            return Err(Exit::NoSuchTarget);
+        }
+    };
+    let mut plan = Plan::new(context);
+    let mut shown = opened.diags.clone();
+    shown.append(&mut plan.diags);
+    if shown.iter().any(Diag::is_error) {
+        show(&shown);
+        return Err(Exit::WrongWorkflow);
+    }
+    let mut wanted = match wanted(opened, &plan, context, targets) {
+        Ok(wanted) => wanted,
+        Err(diags) => {
+            shown.extend(diags);
+            show(&shown);
+            return Err(Exit::NoSuchTarget);
+        }
+    };
+    let mut judge = Judge::new(forced);
+    settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
+    shown.append(&mut plan.diags);
+    let is_wrong = shown.iter().any(Diag::is_error);
+    let missing = missing_inputs(&plan, context, &wanted, &judge);
+    let unreadable = std::mem::take(&mut judge.unreadable);
+    let is_unreadable = !unreadable.is_empty();
+    shown.extend(unreadable.into_iter().map(|(path, why)| {
+        Diag::error(
+            "E0331",
+            format!("{} cannot be looked at", crate::ui::path(&path)),
+        )
+        .note(why)
+    }));
+    shown.extend(missing.iter().cloned());
+    show(&shown);
+    if is_wrong {
+        return Err(Exit::WrongWorkflow);
+    }
+    if !missing.is_empty() {
+        return Err(Exit::NoSuchTarget);
+    }
+    if is_unreadable {
+        return Err(Exit::Machine);
+    }
+    Ok(Judged {
+        plan,
+        wanted,
+        judge,
+    })
+}
+
+fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
+    let mut forced = Forced::default();
+    let mut diags = Vec::new();
+    match force {
+        Force::Everything => forced.all = true,
+        Force::Rules(names) => {
+            for name in names {
+                match rule(workflow, name) {
+                    Some(rule) => {
+                        forced.rules.insert(rule.index());
+                    }
+                    None => {
+                        let text = format!("`--force {name}`: there is no such rule");
+                        diags.push(with_nearest(Diag::error("E0341", text), name, workflow));
+                    }
+                }
+            }
+        }
+    }
+    if diags.is_empty() {
+        Ok(forced)
+    } else {
+        Err(diags)
+    }
+}
+
+fn rule(workflow: &Workflow, name: &str) -> Option<RuleId> {
+    workflow
+        .rules
+        .iter()
+        .find(|(_, rule)| rule.name == name)
+        .map(|(id, _)| id)
+}
+
+fn with_nearest(diag: Diag, name: &str, workflow: &Workflow) -> Diag {
+    let names = workflow
+        .rules
+        .values()
+        .iter()
+        .map(|rule| rule.name.as_str());
+    match nearest(name, names) {
+        Some(near) => diag.help(format!("did you mean `{near}`?")),
+        None => diag,
+    }
+}
+
+/// The jobs that the targets need; without targets all jobs.
+fn wanted(
+    opened: &Opened,
+    plan: &Plan,
+    context: Context,
+    targets: &[BString],
+) -> Result<Wanted, Vec<Diag>> {
+    let workflow = &opened.workflow;
+    let mut wanted = Wanted::default();
+    if targets.is_empty() {
+        for rule in workflow.rules.ids() {
+            wanted.add_rule(plan, context, rule);
+        }
+        return Ok(wanted);
+    }
+    let mut diags = Vec::new();
+    for target in targets {
+        if let Some(rule) = target.to_str().ok().and_then(|name| rule(workflow, name)) {
+            wanted.add_rule(plan, context, rule);
+            continue;
+        }
+        let path = as_written(target, &opened.caller, &opened.folder);
+        if !wanted.add_file(plan, context, BStr::new(&path)) {
+            diags.push(no_such_target(workflow, plan, target.as_bstr(), &path));
+        }
+    }
+    if diags.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(diags)
+    }
+}
+
+fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BString) -> Diag {
+    let diag = Diag::error(
+        "E0340",
+        format!(
+            "{} is neither a rule nor a file that a rule makes",
+            crate::ui::path(target)
+        ),
+    );
+    let rules = workflow
+        .rules
+        .values()
+        .iter()
+        .map(|rule| rule.name.as_str());
+    if let Some(near) = target.to_str().ok().and_then(|name| nearest(name, rules)) {
+        return diag.help(format!("did you mean the rule `{near}`?"));
+    }
+    let made = plan
+        .paths
+        .ids()
+        .filter(|path| plan.producer(*path).is_some());
+    match crate::pattern::nearest_of(path.as_bstr(), made.map(|path| plan.path(path))) {
+        Some(near) => diag.help(format!("did you mean the file {}?", crate::ui::path(near))),
+        None => diag.help("`flow list` shows the rules"),
+    }
+}
+
+/// Targets that only the growing plan could bring, and that did not come.
+pub fn never_came(wanted: &Wanted) -> Vec<Diag> {
+    wanted
+        .missing_late()
+        .map(|path| {
+            let shown = crate::ui::path(path);
+            Diag::error(
+                "E0340",
+                format!("{shown} was asked for, and no rule makes it"),
+            )
+            .note("a split that could have led to it has run, and did not")
+        })
+        .collect()
+}
