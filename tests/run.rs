@@ -1,0 +1,519 @@
+//! `flow run` through its command line: what runs, what is left, what is said.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Project, end, signal, wait_until};
+use rustix::process::Signal;
+
+const CHAIN: &str = "\
+transform upper: in/*.txt suffix .txt -> out/{stem}.up
+    tr a-z A-Z < {input} > {output}
+
+merge all: upper -> out/all
+    cat {input} > {output}
+";
+
+fn chain() -> Project {
+    let project = Project::new(CHAIN);
+    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
+    project
+}
+
+#[test]
+fn makes_what_is_missing_and_then_nothing() {
+    let project = chain();
+    project.flow(&["run"]).expect(0).says(&["3 done"]);
+    assert_eq!(project.read("out/all"), "A\nB\n");
+    project
+        .flow(&["run"])
+        .expect(0)
+        .says(&["everything is up to date (3 jobs)"]);
+    assert_eq!(project.planned(&[]), [""; 0]);
+}
+
+#[test]
+fn runs_what_a_newer_input_makes_stale_and_no_more() {
+    let project = chain();
+    project.flow(&["run"]).expect(0);
+    project.touch("in/b.txt");
+    let expected = ["upper out/b.up", "all out/all"];
+    assert_eq!(project.planned(&[]), expected);
+    project.flow(&["run"]).expect(0).says(&["2 done, 1 fresh"]);
+}
+
+#[test]
+fn a_target_is_a_rule_or_a_file() {
+    let project = chain();
+    project
+        .flow(&["run", "out/a.up"])
+        .expect(0)
+        .says(&["1 done"]);
+    assert!(!project.has("out/b.up"));
+    project
+        .flow(&["run", "upper"])
+        .expect(0)
+        .says(&["1 done, 1 fresh"]);
+    assert!(!project.has("out/all"));
+    project
+        .flow(&["run", "upepr"])
+        .expect(4)
+        .says(&["did you mean the rule `upper`"]);
+    project
+        .flow(&["run", "out/c.up"])
+        .expect(4)
+        .says(&["out/a.up"]);
+}
+
+#[test]
+fn targets_are_relative_to_the_callers_folder() {
+    let project = chain();
+    let mut command = project.command(&["run", "../workflow.flow", "a.up"]);
+    std::fs::create_dir(project.path("out")).unwrap();
+    let output = command.current_dir(project.path("out")).output().unwrap();
+    common::Ended::from(output).expect(0).says(&["1 done"]);
+    assert!(project.has("out/a.up") && !project.has("out/b.up"));
+}
+
+#[test]
+fn forced_rules_take_what_follows_along() {
+    let project = chain();
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.planned(&["--force", "all"]), ["all out/all"]);
+    assert_eq!(project.planned(&["--force", "upper"]).len(), 3);
+    project.flow(&["run", "-B"]).expect(0).says(&["3 done"]);
+    project
+        .flow(&["run", "--force", "uper"])
+        .expect(4)
+        .says(&["did you mean `upper`"]);
+}
+
+#[test]
+fn a_failure_says_what_where_and_why() {
+    let project = Project::new(
+        "transform bad: in suffix n -> t\n    echo to stdout; echo to stderr >&2; exit 7\n",
+    );
+    project.write("./in", "");
+    // A bare name is a rule's.
+    project
+        .flow(&["run"])
+        .expect(3)
+        .says(&["no rule named `in`", "./in"]);
+    project.write(
+        "workflow.flow",
+        "transform bad: ./in suffix n -> t\n    echo to stdout; echo to stderr >&2; exit 7\n\
+         merge after: bad -> sum\n    cat {input} > {output}\n",
+    );
+    let ended = project.flow(&["run"]).expect(1);
+    let ended = ended.says(&[
+        "bad it failed",
+        "exit status 7",
+        "workflow.flow:1",
+        "| to stdout",
+        "| to stderr",
+        "flow log it",
+        "1 failed, 1 skipped",
+    ]);
+    let last = ended
+        .err
+        .trim_end()
+        .lines()
+        .rev()
+        .take(4)
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(last.contains("bad it: exit status 7"), "{last}");
+    let log = project.flow(&["log", "it"]).expect(0);
+    assert_eq!(log.out, "to stdout\nto stderr\n");
+    assert_eq!(project.flow(&["log", "--failed"]).expect(0).out, log.out);
+}
+
+#[test]
+fn what_a_failed_job_left_is_no_result() {
+    let project = Project::new("originate one -> out\n    echo half > {output}; exit 1\n");
+    project.flow(&["run"]).expect(1);
+    assert!(!project.has("out"));
+    assert_eq!(project.planned(&[]), ["one out"]);
+}
+
+#[test]
+fn a_failed_rerun_gives_the_old_outputs_back() {
+    let project = Project::new(
+        "transform one: ./a.in suffix .in -> .out .log\n    \
+         cp {input} {output[0]}; echo log > {output[1]}; test ! -e broken\n",
+    );
+    project.write("a.in", "1");
+    project.flow(&["run"]).expect(0);
+    project.write("broken", "").write("a.in", "2");
+    project.touch("a.in");
+    project.flow(&["run"]).expect(1);
+    assert_eq!(
+        (project.read("a.out"), project.read("a.log")),
+        ("1".into(), "log\n".into())
+    );
+    // They are still stale, and made anew once the job works.
+    assert_eq!(project.planned(&[]), ["one a.out"]);
+    std::fs::remove_file(project.path("broken")).unwrap();
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("a.out"), "2");
+    assert_eq!(project.files(), ["a.in", "a.log", "a.out", "workflow.flow"]);
+}
+
+#[test]
+fn the_recipe_does_not_see_the_old_output() {
+    let project = Project::new(
+        "transform one: ./a.in suffix .in -> .out\n    \
+         test ! -e {output}; cp {input} {output}\n",
+    );
+    project.write("a.in", "1");
+    project.flow(&["run"]).expect(0);
+    project.touch("a.in");
+    project.flow(&["run"]).expect(0);
+}
+
+#[test]
+fn a_job_without_its_outputs_has_failed() {
+    let project = Project::new("originate one -> (here gone/too)\n    touch here\n");
+    project
+        .flow(&["run"])
+        .expect(1)
+        .says(&["gone/too", "did not make"]);
+    assert!(!project.has("here"));
+}
+
+#[test]
+fn keeps_going_with_what_does_not_depend_on_a_failure() {
+    let project = Project::new(
+        "transform one: in/* -> out/{name}\n    test {name} != 1; cp {input} {output}\n\
+         transform two: one -> {input}.y\n    cp {input} {output}\n",
+    );
+    for name in 1..=4 {
+        project.write(format!("in/{name}"), "");
+    }
+    project.flow(&["run", "-j1"]).expect(1);
+    assert!(!project.has("out/4"));
+    project
+        .flow(&["run", "-j1", "-k"])
+        .expect(1)
+        .says(&["1 failed, 1 skipped"]);
+    assert!(project.has("out/4.y") && !project.has("out/1"));
+}
+
+#[test]
+fn stops_after_so_many_failures() {
+    let project = Project::new("transform one: in/* -> out/{name}\n    exit 1\n");
+    for name in 1..=5 {
+        project.write(format!("in/{name}"), "");
+    }
+    project
+        .flow(&["run", "-j1", "--max-fail", "3"])
+        .expect(1)
+        .says(&["3 failed"]);
+}
+
+#[test]
+fn tries_again_as_often_as_it_is_told() {
+    let project = Project::new(
+        "[retries 2]\noriginate one -> out\n    \
+         echo x >> tries; test $(wc -l < tries) -ge 3; touch {output}\n",
+    );
+    project.flow(&["run"]).expect(0).says(&["2 retries"]);
+    assert_eq!(project.read("tries"), "x\nx\nx\n");
+    let project = Project::new("[retries 1]\noriginate one -> out\n    echo x >> tries; false\n");
+    project.flow(&["run"]).expect(1).says(&["try 2"]);
+    assert_eq!(project.read("tries"), "x\nx\n");
+}
+
+#[test]
+fn a_split_replans_what_follows_it() {
+    let project = Project::new(
+        "split parts: ./big -> parts/*.p\n    \
+         for n in $(cat {input}); do echo $n > {output.dir}/$n.p; done\n\
+         transform twice: parts suffix .p -> .q\n    cat {input} {input} > {output}\n\
+         merge all: twice -> all\n    cat {input} > {output}\n",
+    );
+    project.write("big", "1 2 3");
+    let planned = project.planned(&[]);
+    assert_eq!(planned, ["parts parts/*.p", "twice parts/*.q", "all all"]);
+    project.flow(&["run"]).expect(0).says(&["5 done"]);
+    assert_eq!(project.read("all"), "1\n1\n2\n2\n3\n3\n");
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project.touch("parts/2.p");
+    assert_eq!(project.planned(&[]), ["twice parts/2.q", "all all"]);
+}
+
+#[test]
+fn one_samples_chunks_do_not_wait_for_the_others() {
+    // `b`'s subdivide waits for `a`'s total: a barrier between the rules would never end.
+    let project = Project::new(
+        "subdivide parts: match in/{s}.txt -> parts/{s}.*.p\n    \
+         if [ {s} = b ]; then while [ ! -e total/a ]; do sleep 0.01; done; fi\n    \
+         for n in 1 2; do cp {input} {output.dir}/{s}.$n.p; done\n\
+         transform count: parts suffix .p -> .n\n    wc -c < {input} > {output}\n\
+         collate total: count -> total/{s}\n    cat {input} > {output}\n\
+         merge all: total -> all\n    cat {input} > {output}\n",
+    );
+    project.write("in/a.txt", "a").write("in/b.txt", "bb");
+    project.flow(&["run", "-j2"]).expect(0).says(&["9 done"]);
+    assert_eq!(
+        project.read("all").split_whitespace().collect::<Vec<_>>(),
+        ["1", "1", "2", "2"]
+    );
+}
+
+#[test]
+fn a_target_behind_a_split_runs_no_more_than_it_needs() {
+    let project = Project::new(
+        "split parts: ./big -> parts/*.p\n    for n in 1 2 3; do touch {output.dir}/$n.p; done\n\
+         transform twice: parts suffix .p -> .q\n    cp {input} {output}\n",
+    );
+    project.write("big", "");
+    project
+        .flow(&["run", "parts/2.q"])
+        .expect(0)
+        .says(&["2 done"]);
+    assert!(project.has("parts/2.q") && !project.has("parts/1.q"));
+    project.flow(&["run", "parts/9.q"]).expect(4);
+}
+
+#[test]
+fn limits_hold_over_all_rules_that_name_them() {
+    let recipe = "    mkdir busy; sleep 0.02; rmdir busy; touch {output}\n";
+    let project = Project::new(&format!(
+        "jobs_limit one = 1\n\
+         [jobs_limit one]\ntransform a: in/* -> a/{{name}}\n{recipe}\
+         [jobs_limit one]\ntransform b: in/* -> b/{{name}}\n{recipe}"
+    ));
+    for name in 0..4 {
+        project.write(format!("in/{name}"), "");
+    }
+    project.flow(&["run", "-j8"]).expect(0).says(&["8 done"]);
+}
+
+#[test]
+fn more_cores_than_there_are_run_alone() {
+    let project = Project::new(
+        "[cores 64]\ntransform a: in/* -> a/{name}\n    \
+         mkdir busy; sleep 0.02; rmdir busy; echo {cores} > {output}\n",
+    );
+    project.write("in/1", "").write("in/2", "");
+    project
+        .flow(&["run", "-j4"])
+        .expect(0)
+        .says(&["64 cores of 4", "runs alone"]);
+}
+
+#[test]
+fn after_orders_without_files() {
+    let project = Project::new(
+        "[after second]\noriginate first -> 1\n    test -e 2; touch 1\n\
+         originate second -> 2\n    sleep 0.05; touch 2\n",
+    );
+    project
+        .flow(&["run", "-j2", "first"])
+        .expect(0)
+        .says(&["2 done"]);
+    // Nothing becomes stale by it.
+    project.touch("2");
+    assert_eq!(project.planned(&[]), [""; 0]);
+}
+
+#[test]
+fn an_input_that_changes_meanwhile_is_told() {
+    let project = Project::new(
+        "transform one: ./a suffix a -> b\n    echo more >> {input}; touch {output}\n",
+    );
+    project.write("a", "");
+    project
+        .flow(&["run"])
+        .expect(0)
+        .says(&["changed while it ran"]);
+}
+
+#[test]
+fn jobs_read_nothing_from_the_terminal_and_nothing_from_bash_env() {
+    let project = Project::new("originate one -> out\n    cat > {output}; declare -F > fns || :\n");
+    project.write("evil", "touch evil-ran\n");
+    let mut command = project.command(&["run"]);
+    command
+        .env("BASH_ENV", project.path("evil"))
+        .env("IFS", "x")
+        .env("BASH_FUNC_cat%%", "() { :; }");
+    common::Ended::from(command.output().unwrap()).expect(0);
+    assert_eq!(
+        (project.read("out"), project.read("fns")),
+        (String::new(), String::new())
+    );
+    assert!(!project.has("evil-ran"));
+}
+
+#[test]
+fn a_second_run_in_the_folder_hears_of_the_first() {
+    let project = Project::new("originate one -> out\n    touch go; sleep 30\n");
+    let first = project.start(&["run"]);
+    project.wait_for("go");
+    project
+        .flow(&["run"])
+        .expect(5)
+        .says(&["another run holds", "process"]);
+    project.flow(&["plan"]).expect(0);
+    signal(&first, Signal::TERM);
+    end(first).expect(143);
+}
+
+/// Processes whose command line holds `text`.
+fn processes(text: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .filter(|line| String::from_utf8_lossy(line).contains(text))
+        .count()
+}
+
+#[test]
+fn signals_end_jobs_and_all_that_they_started() {
+    for (kind, status, seconds) in [
+        (Signal::INT, 130, "3001"),
+        (Signal::TERM, 143, "3002"),
+        (Signal::HUP, 129, "3003"),
+    ] {
+        let project = Project::new(&format!(
+            "transform one: ./a suffix a -> b\n    \
+             echo half > {{output}}; (sleep {seconds} &); touch go; sleep {seconds}\n"
+        ));
+        project.write("a", "").write("b", "old");
+        project.touch("a");
+        let run = project.start(&["run"]);
+        project.wait_for("go");
+        signal(&run, kind);
+        end(run).expect(status).says(&["one b"]);
+        assert_eq!(project.read("b"), "old");
+        assert_eq!(processes(&format!("sleep\0{seconds}")), 0);
+    }
+}
+
+#[test]
+fn what_ignores_the_first_signal_ends_with_the_second() {
+    let project = Project::new("originate one -> b\n    trap '' TERM INT; touch go; sleep 3004\n");
+    let run = project.start(&["run", "--grace", "1h"]);
+    project.wait_for("go");
+    signal(&run, Signal::INT);
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&run, Signal::INT);
+    end(run).expect(130);
+    assert_eq!(processes("sleep\x003004"), 0);
+}
+
+#[test]
+fn jobs_end_with_flow_however_it_ends() {
+    let project = Project::new(
+        "transform one: ./a suffix a -> b\n    echo half > {output}; touch go; sleep 3005\n",
+    );
+    project.write("a", "").write("b", "old");
+    project.touch("a");
+    let run = project.start(&["run"]);
+    project.wait_for("go");
+    signal(&run, Signal::KILL);
+    end(run).expect(137);
+    wait_until("the end of the job", || processes("sleep\x003005") == 0);
+    // The half-written file is not taken for a result, and the old one is back.
+    project.write(
+        "workflow.flow",
+        "transform one: ./a suffix a -> b\n    cat {input} missing\n",
+    );
+    project.flow(&["run"]).expect(1).says(&["put back"]);
+    assert_eq!(project.read("b"), "old");
+}
+
+#[test]
+fn a_first_output_cut_off_is_not_taken_for_a_result() {
+    let project =
+        Project::new("originate one -> b\n    echo half > {output}; touch go; sleep 3006\n");
+    let run = project.start(&["run"]);
+    project.wait_for("go");
+    signal(&run, Signal::KILL);
+    end(run).expect(137);
+    wait_until("the end of the job", || processes("sleep\x003006") == 0);
+    assert_eq!(project.planned(&[]), ["one b"]);
+    project.write(
+        "workflow.flow",
+        "originate one -> b\n    echo whole > {output}\n",
+    );
+    project.flow(&["run"]).expect(0).says(&["1 done"]);
+    assert_eq!(project.read("b"), "whole\n");
+}
+
+#[test]
+fn a_plan_writes_nothing() {
+    let project = chain();
+    project.flow(&["run"]).expect(0);
+    std::fs::remove_dir_all(project.path(".flow")).unwrap();
+    project.touch("in/a.txt");
+    let before = project.files();
+    project.flow(&["plan"]).expect(0);
+    project.flow(&["run", "-n"]).expect(0);
+    assert_eq!(project.files(), before);
+    assert!(!project.has(".flow"));
+}
+
+#[test]
+fn events_tell_the_whole_run() {
+    let project = chain();
+    let ended = project
+        .flow(&["run", "-q", "-j1", "--events", "-"])
+        .expect(0);
+    let events: Vec<serde_json::Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<&str> = events
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    let job = ["job_started", "job_finished"];
+    let expected = [&["run_started"][..], &job, &job, &job, &["run_finished"]].concat();
+    assert_eq!(names, expected);
+    let last = &events[6];
+    assert_eq!(
+        (&last["rule"], &last["status"]),
+        (&"all".into(), &"ok".into())
+    );
+    assert_eq!(last["inputs"], serde_json::json!(["out/a.up", "out/b.up"]));
+    assert_eq!(last["exit_code"], 0);
+    assert!(last["max_rss_kib"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn output_that_is_empty_leaves_no_file() {
+    let project = chain();
+    project.flow(&["run"]).expect(0);
+    let state: Vec<_> = std::fs::read_dir(project.path(".flow"))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert!(state.len() <= 2, "{state:?}");
+    assert_eq!(project.flow(&["log", "out/all"]).expect(0).out, "");
+}
+
+#[test]
+fn params_reach_words_and_recipes() {
+    let project = Project::new(
+        "param who = world\nparam flags = [a, \"b c\"]\nlet greeting = \"hello {who}\"\n\
+         originate one -> {who}.txt\n    printf '%s\\n' {greeting} {flags} > {output}\n",
+    );
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("world.txt"), "hello world\na\nb c\n");
+    project
+        .flow(&["run", "--set", "who=a b; touch pwned"])
+        .expect(0);
+    assert_eq!(
+        project.read("a b; touch pwned.txt"),
+        "hello a b; touch pwned\na\nb c\n"
+    );
+    project
+        .flow(&["run", "--set", "hwo=x"])
+        .expect(3)
+        .says(&["did you mean `who`"]);
+}
