@@ -1,0 +1,216 @@
+//! The same trivial jobs, `: > OUTPUT`, written down for flow, ninja and make.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// How the jobs hang together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// One output from each input.
+    Wide,
+    /// Each job needs the one before.
+    Deep,
+    /// Ten times one output from each input, behind each other.
+    Stages,
+    /// One job, then many that all need it, then one that needs them all.
+    Fanned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tool {
+    Flow,
+    Ninja,
+    Make,
+}
+
+impl Tool {
+    pub fn file(self) -> &'static str {
+        match self {
+            Tool::Flow => "workflow.flow",
+            Tool::Ninja => "build.ninja",
+            Tool::Make => "Makefile",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Workload {
+    pub shape: Shape,
+    pub n_jobs: usize,
+}
+
+const N_STAGES: usize = 10;
+
+impl Workload {
+    /// Rounds `n_jobs` down to what the shape can have.
+    pub fn new(shape: Shape, n_jobs: usize) -> Self {
+        let n_jobs = match shape {
+            Shape::Wide | Shape::Deep => n_jobs.max(1),
+            Shape::Stages => (n_jobs / N_STAGES).max(1) * N_STAGES,
+            Shape::Fanned => n_jobs.max(3),
+        };
+        Workload { shape, n_jobs }
+    }
+
+    /// Writes inputs and workflow into an empty folder.
+    pub fn write(&self, tool: Tool, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder.join("in"))?;
+        for index in 0..self.n_inputs() {
+            fs::write(folder.join(format!("in/{index}.in")), "")?;
+        }
+        self.make_folders(folder)?;
+        let text = match tool {
+            Tool::Flow => self.flow(),
+            Tool::Ninja => self.ninja(),
+            Tool::Make => self.make(),
+        };
+        fs::write(folder.join(tool.file()), text)
+    }
+
+    /// Brings the folder back to where nothing has run.
+    pub fn clear(&self, folder: &Path) -> io::Result<()> {
+        for name in self.folders() {
+            fs::remove_dir_all(folder.join(name))?;
+        }
+        for name in [".flow", ".ninja_log", ".ninja_deps"] {
+            let path = folder.join(name);
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_dir() => fs::remove_dir_all(&path)?,
+                Ok(_) => fs::remove_file(&path)?,
+                Err(_) => {}
+            }
+        }
+        self.make_folders(folder)
+    }
+
+    /// The outputs that are there: `n_jobs` once all have run.
+    pub fn count_outputs(&self, folder: &Path) -> io::Result<usize> {
+        let mut n_outputs = 0;
+        for name in self.folders() {
+            n_outputs += fs::read_dir(folder.join(name))?.count();
+        }
+        Ok(n_outputs)
+    }
+
+    // make does not make them.
+    fn make_folders(&self, folder: &Path) -> io::Result<()> {
+        let mut folders = self.folders().into_iter();
+        folders.try_for_each(|name| fs::create_dir_all(folder.join(name)))
+    }
+
+    fn n_inputs(&self) -> usize {
+        match self.shape {
+            Shape::Wide => self.n_jobs,
+            Shape::Deep => 1,
+            Shape::Stages => self.n_jobs / N_STAGES,
+            Shape::Fanned => self.n_jobs - 2,
+        }
+    }
+
+    /// The folders of outputs, which hold nothing else.
+    fn folders(&self) -> Vec<String> {
+        match self.shape {
+            Shape::Wide | Shape::Deep => vec!["out".into()],
+            Shape::Stages => (1..=N_STAGES).map(|stage| format!("s{stage}")).collect(),
+            Shape::Fanned => ["head", "fan", "all"].map(String::from).into(),
+        }
+    }
+
+    /// Calls `tell` with output and inputs of each job, upstream ones first.
+    fn each_job(&self, mut tell: impl FnMut(&str, &str)) {
+        let n_inputs = self.n_inputs();
+        match self.shape {
+            Shape::Wide => {
+                for index in 0..n_inputs {
+                    tell(&format!("out/{index}.out"), &format!("in/{index}.in"));
+                }
+            }
+            Shape::Deep => {
+                let mut before = "in/0.in".to_string();
+                for index in 0..self.n_jobs {
+                    let output = format!("out/{index}.out");
+                    tell(&output, &before);
+                    before = output;
+                }
+            }
+            Shape::Stages => {
+                for stage in 1..=N_STAGES {
+                    for index in 0..n_inputs {
+                        let input = match stage {
+                            1 => format!("in/{index}.in"),
+                            _ => format!("s{}/{index}.out", stage - 1),
+                        };
+                        tell(&format!("s{stage}/{index}.out"), &input);
+                    }
+                }
+            }
+            Shape::Fanned => {
+                tell("head/head.out", "");
+                let mut gathered = String::new();
+                for index in 0..n_inputs {
+                    let output = format!("fan/{index}.out");
+                    tell(&output, &format!("in/{index}.in head/head.out"));
+                    gathered.push_str(&output);
+                    gathered.push(' ');
+                }
+                tell("all/all.out", gathered.trim_end());
+            }
+        }
+    }
+
+    fn flow(&self) -> String {
+        // The shell that ninja and make use.
+        let mut text = String::from("shell sh -c\n\n");
+        let mut rule = |header: &str| {
+            write!(text, "{header}\n    : > {{output}}\n\n").expect("a String takes all");
+        };
+        match self.shape {
+            Shape::Wide => rule("transform step: match in/{n}.in -> out/{n}.out"),
+            Shape::Deep => {
+                rule("transform step0: in/0.in -> out/0.out");
+                for index in 1..self.n_jobs {
+                    let before = index - 1;
+                    rule(&format!(
+                        "transform step{index}: step{before} -> out/{index}.out"
+                    ));
+                }
+            }
+            Shape::Stages => {
+                rule("transform stage1: match in/{n}.in -> s1/{n}.out");
+                for stage in 2..=N_STAGES {
+                    let before = stage - 1;
+                    rule(&format!(
+                        "transform stage{stage}: stage{before} match s{before}/{{n}}.out -> s{stage}/{{n}}.out"
+                    ));
+                }
+            }
+            Shape::Fanned => {
+                rule("originate first -> head/head.out");
+                rule("transform fan: match in/{n}.in with first -> fan/{n}.out");
+                rule("merge last: fan -> all/all.out");
+            }
+        }
+        text
+    }
+
+    fn ninja(&self) -> String {
+        let mut text = String::from("rule make\n  command = : > $out\n");
+        self.each_job(|output, inputs| {
+            writeln!(text, "build {output}: make {inputs}").expect("a String takes all");
+        });
+        text
+    }
+
+    fn make(&self) -> String {
+        let mut all = String::from(".PHONY: all\nall:");
+        let mut rules = String::new();
+        self.each_job(|output, inputs| {
+            all.push(' ');
+            all.push_str(output);
+            write!(rules, "{output}: {inputs}\n\t: > $@\n").expect("a String takes all");
+        });
+        all + "\n" + &rules
+    }
+}
