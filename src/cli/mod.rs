@@ -9,6 +9,7 @@ mod list;
 mod log;
 mod open;
 mod plan;
+mod reason;
 mod run;
 mod signals;
 mod targets;

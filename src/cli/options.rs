@@ -12,7 +12,8 @@ use clap::ValueEnum;
 
 use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
 use super::values::{
-    parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_seed,
+    parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_level,
+    parse_seed,
 };
 use crate::ui::{Detail, When, safe};
 
@@ -111,6 +112,8 @@ pub struct RunOptions {
     /// In the order typed; the last of a name counts.
     pub params: Vec<Param>,
     pub force: Force,
+    /// `None`: the workflow's.
+    pub checksum_level: Option<u8>,
     /// `None`: as many as there are processors.
     pub jobs: Option<NonZeroU32>,
     pub on_failure: OnFailure,
@@ -131,6 +134,8 @@ pub struct PlanOptions {
     pub targets: Vec<BString>,
     pub params: Vec<Param>,
     pub force: Force,
+    /// `None`: the workflow's.
+    pub checksum_level: Option<u8>,
     pub json: bool,
     /// Also jobs that are fresh.
     pub all: bool,
@@ -226,6 +231,7 @@ fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, S
         place: place(args.place, variable),
         targets,
         params: args.set.set,
+        checksum_level: level(&args.force, variable)?,
         force: force(args.force),
         json: args.json,
         all: args.all,
@@ -243,6 +249,7 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
         place: place(args.place, variable),
         targets,
         params: args.set.set,
+        checksum_level: level(&args.force, variable)?,
         force: force(args.force),
         jobs: setting(args.jobs, "FLOW_JOBS", variable, parse_at_least_one)?,
         on_failure: on_failure(args.keep_going, args.max_fail, variable)?,
@@ -276,6 +283,15 @@ fn on_failure(
     }
     let count = setting(max_fail, "FLOW_MAX_FAIL", variable, parse_at_least_one)?;
     Ok(OnFailure::StopAfter(count.unwrap_or(NonZeroU32::MIN)))
+}
+
+fn level(args: &ForceArgs, variable: Variable) -> Result<Option<u8>, String> {
+    setting(
+        args.checksum_level,
+        "FLOW_CHECKSUM_LEVEL",
+        variable,
+        parse_level,
+    )
 }
 
 fn force(args: ForceArgs) -> Force {

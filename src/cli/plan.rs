@@ -7,16 +7,17 @@ use std::io::Write as _;
 use bstr::{BStr, BString};
 use serde_json::{Value, json};
 
-use super::Exit;
 use super::open::{self, Opened};
 use super::options::PlanOptions;
 use super::targets::{Judged, judge};
+use super::{Exit, reason};
 use crate::disk::Real;
 use crate::event::json::path_json;
-use crate::history::Journal;
+use crate::history::{History, Store};
 use crate::pattern::Listing;
 use crate::plan::{Context, JobId, StandId};
 use crate::run::render;
+use crate::stale::explain::{Difference, explain};
 use crate::stale::{Reason, Verdict};
 use crate::ui::{Detail, Role, human, path, safe};
 use crate::workflow::{Rule, RuleId};
@@ -28,7 +29,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
     };
     let disk = Real::open(&opened.folder)?;
     let listing = RefCell::new(Listing::new(&disk));
-    let history = Journal::read(&opened.state)?;
+    let history = Store::read(&opened.state)?;
     let judged = match judge(
         &opened,
         &disk,
@@ -36,6 +37,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
         &listing,
         &options.targets,
         &options.force,
+        options.checksum_level,
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),
@@ -48,6 +50,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
         opened: &opened,
         context,
         judged: &judged,
+        history: &history,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if options.json {
@@ -79,6 +82,7 @@ struct Shown<'a> {
     opened: &'a Opened,
     context: Context<'a>,
     judged: &'a Judged,
+    history: &'a dyn History,
 }
 
 impl Shown<'_> {
@@ -153,7 +157,7 @@ impl Shown<'_> {
                         },
                     });
                     if let State::Stale(reason) = state {
-                        line["reason"] = self.reason_json(reason);
+                        line["reason"] = reason::value(plan, reason, &self.difference(job, reason));
                     }
                     if state != State::Unknown
                         && let Some(command) = self.command(job)
@@ -183,41 +187,9 @@ impl Shown<'_> {
         Ok(())
     }
 
-    fn reason_json(&self, reason: Reason) -> Value {
-        let plan = &self.judged.plan;
-        match reason {
-            Reason::Forced => json!({"kind": "forced"}),
-            Reason::OutputMissing(path) => {
-                json!({"kind": "output_missing", "path": path_json(plan.path(path))})
-            }
-            Reason::InputNewer { input, output } => json!({
-                "kind": "input_newer",
-                "input": path_json(plan.path(input)),
-                "output": path_json(plan.path(output)),
-            }),
-            Reason::Unfinished => json!({"kind": "unfinished"}),
-            Reason::Upstream(job) => json!({
-                "kind": "upstream",
-                "path": path_json(plan.key(job)),
-            }),
-        }
-    }
-
-    fn reason_text(&self, reason: Reason) -> String {
-        let plan = &self.judged.plan;
-        match reason {
-            Reason::Forced => "forced".into(),
-            Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
-            Reason::InputNewer { input, output } => {
-                format!(
-                    "{} is newer than {}",
-                    path(plan.path(input)),
-                    path(plan.path(output))
-                )
-            }
-            Reason::Unfinished => "its last try was cut off".into(),
-            Reason::Upstream(job) => format!("{} will be made again", path(plan.key(job))),
-        }
+    fn difference(&self, job: JobId, reason: Reason) -> Difference {
+        let Judged { plan, judge, .. } = self.judged;
+        explain(plan, self.context, judge, self.history, job, reason)
     }
 
     fn text(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
@@ -271,7 +243,9 @@ impl Shown<'_> {
             Row::Job(job, state) => {
                 let why = match state {
                     State::Fresh => "fresh".to_string(),
-                    State::Stale(reason) => self.reason_text(reason),
+                    State::Stale(reason) => {
+                        reason::sentence(plan, reason, &self.difference(job, reason))
+                    }
                     State::Unknown => "behind a split that has to run first".into(),
                 };
                 let why = style.paint(Role::Faint, why);
@@ -310,7 +284,7 @@ impl Shown<'_> {
                 State::Unknown => counts.unknown += 1,
                 State::Stale(reason) => {
                     counts.run += 1;
-                    counts.reasons[reason_kind(reason)] += 1;
+                    counts.reasons[reason::kind(reason)] += 1;
                 }
             }
         }
@@ -331,9 +305,9 @@ impl Shown<'_> {
             let mut reasons: Vec<String> = Vec::new();
             for (kind, &n) in counts.reasons.iter().enumerate() {
                 if n == counts.run && n > 0 && counts.unknown == 0 {
-                    reasons.push(REASONS[kind].into());
+                    reasons.push(reason::KINDS[kind].into());
                 } else if n > 0 {
-                    reasons.push(format!("{}: {}", REASONS[kind], human::count(n)));
+                    reasons.push(format!("{}: {}", reason::KINDS[kind], human::count(n)));
                 }
             }
             if counts.unknown > 0 {
@@ -352,7 +326,7 @@ struct Counts {
     run: u64,
     fresh: u64,
     unknown: u64,
-    reasons: [u64; 5],
+    reasons: [u64; reason::KINDS.len()],
 }
 
 impl Counts {
@@ -363,23 +337,5 @@ impl Counts {
             (run, 0, _) => format!("{}+?", human::count(run)),
             (run, fresh, _) => format!("{} of {}", human::count(run), human::count(run + fresh)),
         }
-    }
-}
-
-const REASONS: [&str; 5] = [
-    "forced",
-    "output is missing",
-    "input is newer",
-    "last try was cut off",
-    "follows from another job",
-];
-
-fn reason_kind(reason: Reason) -> usize {
-    match reason {
-        Reason::Forced => 0,
-        Reason::OutputMissing(_) => 1,
-        Reason::InputNewer { .. } => 2,
-        Reason::Unfinished => 3,
-        Reason::Upstream(_) => 4,
     }
 }

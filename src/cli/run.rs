@@ -18,7 +18,7 @@ use crate::event::{Event, json};
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, local};
 use crate::history::output::Writer;
-use crate::history::{Journal, lock};
+use crate::history::{self, lock};
 use crate::pattern::Listing;
 use crate::plan::Context;
 use crate::run::outputs::Store;
@@ -48,7 +48,7 @@ pub fn run(
     let recovered = store
         .recover()
         .context("put back what a run that was cut off left")?;
-    let mut history = Journal::read(&opened.state)?;
+    let mut history = history::Store::read(&opened.state)?;
     let damage = history.damage.take();
     history.begin()?;
     let listing = RefCell::new(Listing::new(&disk));
@@ -63,6 +63,7 @@ pub fn run(
         &listing,
         &options.targets,
         &options.force,
+        options.checksum_level,
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),
@@ -81,7 +82,7 @@ pub fn run(
     let (sender, inbox) = mpsc::channel();
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;
-    let damage = damage.map(|damage| format!("the journal of earlier runs {damage}"));
+    let damage = damage.map(|damage| format!("{damage}: what is unknown now is judged by times"));
     for warning in recovered.into_iter().chain(damage) {
         let kind = crate::event::EventKind::Warning { message: warning };
         let event = Event {

@@ -16,7 +16,7 @@ use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Plan};
 use crate::stale::problem::missing_inputs;
-use crate::stale::{Forced, Judge, settle};
+use crate::stale::{Forced, Judge, Level, settle};
 use crate::workflow::{RuleId, Workflow};
 
 /// A plan and its first judgement.
@@ -34,6 +34,7 @@ pub fn judge<'a>(
     listing: &'a RefCell<Listing<'a>>,
     targets: &[BString],
     force: &Force,
+    level: Option<u8>,
 ) -> Result<Judged, Exit> {
     let context = Context {
         workflow: &opened.workflow,
@@ -66,7 +67,7 @@ pub fn judge<'a>(
             return Err(Exit::NoSuchTarget);
         }
     };
-    let mut judge = Judge::new(forced);
+    let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);
     let is_wrong = shown.iter().any(Diag::is_error);
@@ -81,6 +82,7 @@ pub fn judge<'a>(
         .note(why)
     }));
     shown.extend(missing.iter().cloned());
+    shown.extend(foreign(&plan, &opened.workflow, &judge));
     show(&shown);
     if is_wrong {
         return Err(Exit::WrongWorkflow);
@@ -96,6 +98,29 @@ pub fn judge<'a>(
         wanted,
         judge,
     })
+}
+
+/// Files that look like a split's and are not.
+fn foreign(plan: &Plan, workflow: &Workflow, judge: &Judge) -> Vec<Diag> {
+    let mut found: Vec<Diag> = Vec::new();
+    for &(job, path) in judge.foreign.iter().take(5) {
+        let rule = plan.rule_of(workflow, job);
+        let shown = crate::ui::path(plan.path(path));
+        found.push(
+            Diag::warning("W0332", format!("{shown} is not made by `{}`", rule.name)).at(
+                rule.span,
+                "it matches the outputs, and is no item of what follows",
+            ),
+        );
+    }
+    if judge.foreign.len() > 5 {
+        let n = judge.foreign.len() - 5;
+        found.push(Diag::warning(
+            "W0332",
+            format!("{n} more files look like a split's and are not"),
+        ));
+    }
+    found
 }
 
 fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {

@@ -8,6 +8,14 @@ use clap::ValueEnum;
 use super::options::Param;
 use crate::ui::safe;
 
+/// A level of `--checksum-level`.
+pub(super) fn parse_level(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(level @ 0..=3) => Ok(level),
+        _ => Err("it must be 0, 1, 2 or 3".into()),
+    }
+}
+
 /// `NAME=VALUE`.
 pub(super) fn parse_param(text: &str) -> Result<Param, String> {
     let (name, value) = text

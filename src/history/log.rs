@@ -7,8 +7,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use bstr::ByteSlice;
 
 const MAGIC: [u8; 8] = *b"flowlog\n";
 const VERSION: u32 = 1;
@@ -19,15 +22,27 @@ const RECORD_HEAD: usize = MARK.len() + 4 + 8;
 /// Larger than any record that flow writes: a length beyond it is damage.
 const MAX_PAYLOAD: usize = 1 << 30;
 
-/// What a file held.
+/// What a file holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Found {
-    pub records: Vec<Vec<u8>>,
+    pub bytes: Vec<u8>,
+    /// Where in `bytes` the payloads of good records are, in their order.
+    pub records: Vec<Range<usize>>,
     /// Bytes that belong to no good record.
     pub n_damaged: usize,
-    /// Where the last good record ends.
-    end: u64,
+    is_there: bool,
     salt: u64,
+}
+
+impl Found {
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        self.records.iter().map(|range| &self.bytes[range.clone()])
+    }
+
+    /// Whether there is a file that can be gone on with.
+    pub fn is_whole(&self) -> bool {
+        self.is_there && self.n_damaged == 0
+    }
 }
 
 /// Why a file cannot be read.
@@ -40,21 +55,22 @@ pub enum Unreadable {
     NoLog,
 }
 
-/// All good records of a file, in their order.
+/// All good records of a file, in their order; none where there is no file.
 pub fn read(path: &Path) -> Result<Found, Unreadable> {
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path);
+    let mut open = OpenOptions::new();
+    open.read(true).custom_flags(libc::O_NOFOLLOW);
     let mut bytes = Vec::new();
-    match open.and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Ok(_) => parse(&bytes),
+    match open
+        .open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+    {
+        Ok(_) => parse(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
         Err(error) => Err(Unreadable::Io(error)),
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Found, Unreadable> {
+fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
     if bytes.len() < HEAD && MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
         // Cut off while it was made.
         return Ok(Found {
@@ -65,45 +81,50 @@ fn parse(bytes: &[u8]) -> Result<Found, Unreadable> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else {
         return Err(Unreadable::NoLog);
     };
-    let version = u32::from_le_bytes(rest[..4].try_into().expect("four bytes"));
+    let Some(version) = rest.first_chunk() else {
+        return Err(Unreadable::NoLog);
+    };
+    let version = u32::from_le_bytes(*version);
     if version != VERSION {
         return Err(Unreadable::Newer(version));
     }
-    let salt = u64::from_le_bytes(rest[4..12].try_into().expect("eight bytes"));
+    let Some(salt) = rest[4..].first_chunk() else {
+        return Err(Unreadable::NoLog);
+    };
+    let salt = u64::from_le_bytes(*salt);
     let mut found = Found {
         salt,
-        end: HEAD as u64,
+        is_there: true,
         ..Found::default()
     };
     let mut at = HEAD;
     while at < bytes.len() {
-        if let Some(payload) = record(&bytes[at..], salt) {
-            found.records.push(payload.to_vec());
-            at += RECORD_HEAD + payload.len();
-            found.end = at as u64;
+        if let Some(length) = record(&bytes[at..], salt) {
+            let start = at + RECORD_HEAD;
+            found.records.push(start..start + length);
+            at = start + length;
             continue;
         }
-        let next = find(&bytes[at + 1..], &MARK).map_or(bytes.len(), |n| at + 1 + n);
+        let next = bytes[at + 1..]
+            .find(MARK)
+            .map_or(bytes.len(), |n| at + 1 + n);
         found.n_damaged += next - at;
         at = next;
     }
+    found.bytes = bytes;
     Ok(found)
 }
 
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bstr::ByteSlice::find(bytes, what)
-}
-
-/// The payload of the good record that `bytes` begins with.
-fn record(bytes: &[u8], salt: u64) -> Option<&[u8]> {
+/// The length of the payload of the good record that `bytes` begins with.
+fn record(bytes: &[u8], salt: u64) -> Option<usize> {
     let rest = bytes.strip_prefix(&MARK)?;
-    let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-    let sum: [u8; 8] = rest.get(4..12)?.try_into().ok()?;
+    let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
+    let sum: [u8; 8] = *rest.get(4..)?.first_chunk()?;
     if length > MAX_PAYLOAD {
         return None;
     }
     let payload = rest.get(12..12 + length)?;
-    (checksum(salt, payload) == sum).then_some(payload)
+    (checksum(salt, payload) == sum).then_some(length)
 }
 
 fn checksum(salt: u64, payload: &[u8]) -> [u8; 8] {
@@ -111,8 +132,10 @@ fn checksum(salt: u64, payload: &[u8]) -> [u8; 8] {
     hasher.update(&salt.to_le_bytes());
     hasher.update(&(payload.len() as u32).to_le_bytes());
     hasher.update(payload);
-    hasher.finalize().as_bytes()[..8]
-        .try_into()
+    *hasher
+        .finalize()
+        .as_bytes()
+        .first_chunk()
         .expect("a hash is longer")
 }
 
@@ -123,6 +146,7 @@ pub struct Writer {
     salt: u64,
     /// Where the next record goes.
     end: u64,
+    buffer: Vec<u8>,
 }
 
 impl Writer {
@@ -134,43 +158,72 @@ impl Writer {
         File::open("/dev/urandom")?.read_exact(&mut salt)?;
         let salt = u64::from_le_bytes(salt);
         let new = path.with_extension("new");
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend(salt.to_le_bytes());
-        for payload in records {
-            put(&mut bytes, salt, payload);
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        std::fs::remove_file(&new).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })?;
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&new)?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(salt.to_le_bytes());
+        let mut end = 0;
+        for payload in records {
+            put(&mut bytes, salt, payload);
+            if bytes.len() > 1 << 20 {
+                file.write_all(&bytes)?;
+                end += bytes.len() as u64;
+                bytes.clear();
+            }
+        }
         file.write_all(&bytes)?;
+        end += bytes.len() as u64;
         file.sync_data()?;
         std::fs::rename(&new, path)?;
+        bytes.clear();
         Ok(Writer {
             file,
             salt,
-            end: bytes.len() as u64,
+            end,
+            buffer: bytes,
         })
     }
 
-    /// Appends one record with one write; after an error nothing of it is left.
-    pub fn append(&mut self, payload: &[u8]) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(RECORD_HEAD + payload.len());
-        put(&mut bytes, self.salt, payload);
-        if let Err(error) = self.file.write_all(&bytes) {
+    /// Goes on with a file that was found whole, `end` bytes long.
+    pub fn append_to(path: &Path, found: &Found, end: u64) -> io::Result<Writer> {
+        let mut open = OpenOptions::new();
+        let mut file = open.write(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
+        file.seek(SeekFrom::Start(end))?;
+        Ok(Writer {
+            file,
+            salt: found.salt,
+            end,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Appends records with one write; after an error nothing of them is left.
+    pub fn append<'r>(&mut self, payloads: impl IntoIterator<Item = &'r [u8]>) -> io::Result<()> {
+        self.buffer.clear();
+        for payload in payloads {
+            put(&mut self.buffer, self.salt, payload);
+        }
+        if let Err(error) = self.file.write_all(&self.buffer) {
             // A torn record in the middle would cost the next one its readers' trust.
             self.file.set_len(self.end)?;
             self.file.seek(SeekFrom::Start(self.end))?;
             return Err(error);
         }
-        self.end += bytes.len() as u64;
+        self.end += self.buffer.len() as u64;
         Ok(())
+    }
+
+    /// The file, for whoever sees to it that it reaches the disk.
+    pub fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 }
 
@@ -194,11 +247,19 @@ mod tests {
             vec![7; 1000],
             b"last".to_vec(),
         ];
-        let mut writer = Writer::create(&path, [&records[0][..]].into_iter()).unwrap();
-        for record in &records[1..] {
-            writer.append(record).unwrap();
+        drop(Writer::create(&path, [&records[0][..]].into_iter()).unwrap());
+        let found = read(&path).unwrap();
+        let end = found.bytes.len() as u64;
+        let mut writer = Writer::append_to(&path, &found, end).unwrap();
+        writer.append([&records[1][..], &records[2]]).unwrap();
+        for record in &records[3..] {
+            writer.append([&record[..]]).unwrap();
         }
         (path, records)
+    }
+
+    fn payloads(found: &Found) -> Vec<&[u8]> {
+        found.payloads().collect()
     }
 
     #[test]
@@ -206,7 +267,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, records) = sample(folder.path());
         let found = read(&path).unwrap();
-        assert_eq!((found.records, found.n_damaged), (records, 0));
+        assert_eq!(
+            (payloads(&found), found.n_damaged),
+            (records.iter().map(|r| &r[..]).collect(), 0)
+        );
         assert_eq!(read(&folder.path().join("none")).unwrap(), Found::default());
     }
 
@@ -217,9 +281,9 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         let mut n_before = 0;
         for end in 0..bytes.len() {
-            let found = parse(&bytes[..end]).unwrap();
+            let found = parse(bytes[..end].to_vec()).unwrap();
             assert_eq!(
-                found.records[..],
+                payloads(&found)[..],
                 records[..found.records.len()],
                 "cut at {end}"
             );
@@ -236,21 +300,23 @@ mod tests {
         for at in HEAD..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[at] ^= 0x40;
-            let found = parse(&bytes).unwrap();
+            let found = parse(bytes).unwrap();
             assert_eq!(found.records.len(), records.len() - 1, "flipped at {at}");
-            assert!(found.records.iter().all(|record| records.contains(record)));
+            assert!(
+                found
+                    .payloads()
+                    .all(|payload| records.iter().any(|r| r == payload))
+            );
         }
     }
 
     #[test]
     fn what_is_no_log_or_a_newer_one_is_said_to_be_so() {
         assert!(matches!(
-            parse(b"SQLite format 3\0").unwrap_err(),
+            parse(b"SQLite format 3\0".to_vec()).unwrap_err(),
             Unreadable::NoLog
         ));
-        let mut newer = MAGIC.to_vec();
-        newer.extend([9, 0, 0, 0]);
-        newer.extend([0; 8]);
-        assert!(matches!(parse(&newer).unwrap_err(), Unreadable::Newer(9)));
+        let newer = [&MAGIC[..], &[9, 0, 0, 0], &[0; 8]].concat();
+        assert!(matches!(parse(newer).unwrap_err(), Unreadable::Newer(9)));
     }
 }

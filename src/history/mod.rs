@@ -1,23 +1,51 @@
-//! What is remembered of jobs between runs: which began and did not end, and what they printed.
+//! What is remembered of jobs between runs: what they looked like when they last succeeded, which
+//! began and did not end, and what they printed.
 //!
-//! What is remembered is evidence, never authority: to lose it may cost work, and no more.
+//! History is evidence, never authority: a job is fresh only if its record and what is on disk
+//! agree, so that to lose history costs work and never makes a wrong «fresh».
 
-pub mod journal;
 pub mod lock;
 pub mod log;
 pub mod output;
+pub mod past;
+pub mod store;
+mod sync;
 
-pub use journal::Journal;
+use bstr::BStr;
+
+pub use past::{File, Now, Past};
+pub use store::Store;
+
+/// How the last try of a job ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LastTry {
+    Done,
+    Failed,
+    /// It began, and nobody saw it end.
+    Unfinished,
+}
+
+/// What is known of a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Last<'a> {
+    pub last_try: LastTry,
+    /// What it looked like when it last succeeded, which may be long ago.
+    pub past: Option<Past<'a>>,
+}
 
 /// Records of jobs by key (the first output). Writing is the run's alone.
 pub trait History {
-    /// The job's last try began and did not end: what is there under the names of its outputs is
-    /// not to be trusted.
-    fn is_unfinished(&self, job: &[u8]) -> bool;
-    /// The job begins.
+    /// `None` where nothing is known of the job.
+    fn last(&self, job: &[u8]) -> Option<Last<'_>>;
+    /// A text by the number that a record has of it.
+    fn text(&self, id: u64) -> Option<&BStr>;
+    /// Keeps a text that records name by this number.
+    fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()>;
+    /// A try begins.
     fn started(&mut self, job: &[u8]) -> anyhow::Result<()>;
-    /// The job has ended: well, or with nothing of it left.
-    fn ended(&mut self, job: &[u8]) -> anyhow::Result<()>;
+    fn succeeded(&mut self, job: &[u8], now: &Now) -> anyhow::Result<()>;
+    /// A try has failed or was cut off.
+    fn failed(&mut self, job: &[u8]) -> anyhow::Result<()>;
     /// The run ends.
     fn close(&mut self) -> anyhow::Result<()>;
 }
@@ -27,15 +55,27 @@ pub trait History {
 pub struct NoHistory;
 
 impl History for NoHistory {
-    fn is_unfinished(&self, _job: &[u8]) -> bool {
-        false
+    fn last(&self, _job: &[u8]) -> Option<Last<'_>> {
+        None
+    }
+
+    fn text(&self, _id: u64) -> Option<&BStr> {
+        None
+    }
+
+    fn remember(&mut self, _id: u64, _text: &[u8]) -> anyhow::Result<()> {
+        Ok(())
     }
 
     fn started(&mut self, _job: &[u8]) -> anyhow::Result<()> {
         Ok(())
     }
 
-    fn ended(&mut self, _job: &[u8]) -> anyhow::Result<()> {
+    fn succeeded(&mut self, _job: &[u8], _now: &Now) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn failed(&mut self, _job: &[u8]) -> anyhow::Result<()> {
         Ok(())
     }
 

@@ -14,6 +14,8 @@ pub struct Wanted {
     rules: BitSet,
     /// Files that only the growing plan can bring.
     late: Vec<BString>,
+    /// A file that was asked for has come, and with it jobs may be wanted that were passed before.
+    rescan: bool,
 }
 
 impl Wanted {
@@ -90,6 +92,11 @@ impl Wanted {
         might_come
     }
 
+    /// Whether jobs that were known before may have become wanted.
+    pub fn needs_rescan(&self) -> bool {
+        self.rescan
+    }
+
     /// Files that were asked for and have not come.
     pub fn missing_late(&self) -> impl Iterator<Item = &BStr> {
         self.late.iter().map(BStr::new)
@@ -136,6 +143,7 @@ impl Wanted {
         self.late
             .retain(|late| !files.iter().any(|path| plan.path(*path) == late));
         if self.late.len() < n_before {
+            self.rescan = true;
             self.add(plan, context, [Entry::Job(job)]);
         }
     }

@@ -11,10 +11,15 @@ use crate::workflow::RuleId;
 impl Engine<'_> {
     /// Adds the stale jobs among those that became known since the last time.
     pub(super) fn add_known(&mut self) {
-        let new: Vec<JobId> = self.plan.known[self.n_added..]
-            .iter()
-            .copied()
-            .filter(|&job| self.wanted.has(job) && self.judge.will_run(job))
+        let from = if self.wanted.needs_rescan() {
+            0
+        } else {
+            self.n_added
+        };
+        let is_new = |job: JobId| self.idx.get(job).copied().flatten().is_none();
+        let known = self.plan.known[from..].iter().copied();
+        let new: Vec<JobId> = known
+            .filter(|&job| self.wanted.has(job) && self.judge.will_run(job) && is_new(job))
             .collect();
         self.n_added = self.plan.known.len();
         self.add_jobs(&new);

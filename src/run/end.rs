@@ -6,9 +6,11 @@ use super::{Engine, Running};
 use crate::event::{End, EventKind, Failure, JobFinished, JobRetry, Status, Usage};
 use crate::exec::TaskId;
 use crate::history::output::Kind as LogKind;
+use crate::history::{History, Now};
 use crate::plan::{JobId, PathId};
 use crate::sched::{self, Action};
-use crate::stale::settle;
+use crate::stale::print::Print;
+use crate::stale::{record, settle};
 
 /// Lines of output that a failure shows.
 const TAIL_LINES: usize = 20;
@@ -105,12 +107,12 @@ impl Engine<'_> {
     fn succeeded(&mut self, running: Running, end: End, usage: Usage, made: Option<Vec<PathId>>) {
         let job = running.job;
         let key: BString = self.plan.key(job).into();
+        if let Some(files) = &made {
+            self.judge.set_done(job);
+            self.grow(job, files);
+        }
         match self.changed_input(&running) {
-            None => {
-                if let Err(error) = self.history.ended(&key) {
-                    self.stop(format!("{error:#}"));
-                }
-            }
+            None => self.record(&running, usage),
             // It stays open in the history: the next run makes it again.
             Some(input) => self.warn(format!(
                 "{key}: its input `{input}` changed while it ran, so it is stale already"
@@ -126,12 +128,8 @@ impl Engine<'_> {
             let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
             self.check_log(written);
         }
-        let files = made.as_ref().map(|made| made.to_vec());
         self.judge.set_done(job);
         let now = self.now();
-        if let Some(files) = files {
-            self.grow(job, &files);
-        }
         self.finished(&running, Status::Ok, Some(end), Some(usage), None);
         self.sched.tell(
             now,
@@ -140,6 +138,26 @@ impl Engine<'_> {
                 end: sched::End::Ok,
             },
         );
+    }
+
+    /// Keeps what the job looked like.
+    fn record(&mut self, running: &Running, usage: Usage) {
+        let job = running.job;
+        for (path, stat) in self.plan.inputs(job).iter().zip(&running.inputs) {
+            self.judge.facts.set(*path, *stat);
+        }
+        let names = &self.context.workflow.names;
+        let print = &self.judge.prints[self.plan.jobs[job].rule];
+        let now = Now {
+            ended_ms: jiff::Timestamp::now().as_millisecond() as u64,
+            wall_ms: Some((usage.wall_s * 1000.0) as u64),
+            max_rss_kib: usage.max_rss_kib,
+            ..record(&self.plan, names, &self.judge.facts, print, job)
+        };
+        if let Err(error) = keep(self.history.as_mut(), print, self.plan.key(job), &now) {
+            let why = format!("{error:#}");
+            self.stop(why);
+        }
     }
 
     /// A split has its files: plans and judges what follows.
@@ -250,7 +268,7 @@ impl Engine<'_> {
         self.discard(job);
         self.give_back(job);
         let key: BString = self.plan.key(job).into();
-        if let Err(error) = self.history.ended(&key) {
+        if let Err(error) = self.history.failed(&key) {
             self.stop(format!("{error:#}"));
         }
     }
@@ -336,4 +354,16 @@ fn last_lines(text: &[u8]) -> BString {
         .filter(|(_, byte)| **byte == b'\n');
     let start = ends.map(|(at, _)| at + 1).nth(TAIL_LINES - 1).unwrap_or(0);
     text[start..].into()
+}
+
+/// Keeps a record, and the texts that it names by number.
+pub(super) fn keep(
+    history: &mut dyn History,
+    print: &Print,
+    key: &[u8],
+    now: &Now,
+) -> anyhow::Result<()> {
+    history.remember(print.recipe, &print.recipe_text)?;
+    history.remember(print.params, &print.params_text)?;
+    history.succeeded(key, now)
 }

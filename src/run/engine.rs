@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use super::end::keep;
 use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
 use crate::dense::Table;
 use crate::event::{EventKind, JobFinished, Status, Tally};
@@ -11,6 +12,7 @@ use crate::exec::{Report, Signal};
 use crate::history::output::Kind as LogKind;
 use crate::plan::JobId;
 use crate::sched::{self, Action, JobIdx, Resource, Sched, Standing, Totals, Verdict};
+use crate::stale::record;
 
 /// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
 const TAIL: usize = 16 << 10;
@@ -75,6 +77,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn run(mut self) -> anyhow::Result<Summary> {
         self.n_diags = self.plan.diags.len();
+        self.adopt()?;
         self.add_known();
         let fresh = self
             .plan
@@ -118,6 +121,26 @@ impl<'a> Engine<'a> {
             wanted: self.wanted,
             lost: self.lost,
         })
+    }
+
+    /// Records fresh jobs that nothing is recorded of, as they were found.
+    fn adopt(&mut self) -> anyhow::Result<()> {
+        let found: Vec<JobId> = self
+            .judge
+            .adoptable(&self.plan, self.history.as_ref())
+            .collect();
+        for job in found {
+            let print = &self.judge.prints[self.plan.jobs[job].rule];
+            let now = record(
+                &self.plan,
+                &self.context.workflow.names,
+                &self.judge.facts,
+                print,
+                job,
+            );
+            keep(self.history.as_mut(), print, self.plan.key(job), &now)?;
+        }
+        Ok(())
     }
 
     fn workflow_name(&self) -> String {

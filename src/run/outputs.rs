@@ -19,6 +19,8 @@ const TRASH_QUOTA: u64 = 1 << 30;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Aside {
     moved: Vec<Moved>,
+    /// Somebody changed them since they were made: they go to the trash, not away.
+    pub is_by_hand: bool,
 }
 
 /// One old output, where it lies, and the note that says so.
@@ -128,6 +130,12 @@ impl<'d> Store<'d> {
 
     /// The job has succeeded: its old outputs go.
     pub fn drop_old(&mut self, aside: &Aside) -> io::Result<()> {
+        if aside.is_by_hand {
+            return all(aside.moved.iter().map(|moved| {
+                self.bring_to_trash(moved.place.as_bstr(), facts::name(&moved.output))?;
+                self.disk.remove(&moved.note)
+            }));
+        }
         all(aside.moved.iter().map(|moved| {
             // The other way round a cut between the two would bring the old output back.
             self.disk.remove(&moved.note)?;
@@ -147,8 +155,11 @@ impl<'d> Store<'d> {
         if !self.disk.is_there(path)? {
             return Ok(());
         }
+        self.bring_to_trash(path, facts::name(path))
+    }
+
+    fn bring_to_trash(&mut self, path: &BStr, name: &[u8]) -> io::Result<()> {
         self.n_put_away += 1;
-        let name = facts::name(path);
         let folder = format!("{}/trash/{}", self.state, self.run);
         self.disk.make_folder(folder.as_bytes())?;
         let place = format!("{folder}/{}-", self.n_put_away);

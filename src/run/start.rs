@@ -6,7 +6,7 @@ use std::io;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{Engine, Running, render};
-use crate::disk::Stat;
+use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
 use crate::pattern::facts;
@@ -115,15 +115,46 @@ impl Engine<'_> {
 
     fn put_old_outputs_aside(&mut self, job: JobId) -> io::Result<()> {
         let rule = self.plan.rule_of(self.context.workflow, job);
-        if rule.makes_unknown_files() {
-            return self.remember_matches(job);
-        }
-        let outputs = self.plan.outputs(job).iter();
-        let aside = self
-            .store
-            .put_aside(outputs.map(|path| self.plan.path(*path)))?;
+        let is_split = rule.makes_unknown_files();
+        let outputs = match is_split {
+            true => self.recorded_outputs(job),
+            false => self.paths(self.plan.outputs(job)),
+        };
+        let is_by_hand = self.is_by_hand(job)?;
+        let mut aside = self.store.put_aside(outputs.iter().map(BStr::new))?;
+        aside.is_by_hand = is_by_hand;
         self.aside.insert(job, aside);
-        Ok(())
+        if is_split {
+            self.remember_matches(job)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether an output is no longer what the job made: somebody may want it back.
+    fn is_by_hand(&self, job: JobId) -> io::Result<bool> {
+        let last = self.history.last(self.plan.key(job));
+        let Some(past) = last.and_then(|last| last.past) else {
+            return Ok(false);
+        };
+        for file in past.outputs() {
+            let stat = self.store.disk().stat(file.path)?;
+            let is_own = |stat: Stat| stat.modified == file.time && stat.size == file.size;
+            if stat.is_some_and(|stat| stat.kind == Kind::File && !is_own(stat)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The files that a split made when it last ran: those that do not come again are gone.
+    fn recorded_outputs(&self, job: JobId) -> Vec<BString> {
+        let last = self.history.last(self.plan.key(job));
+        let past = last.and_then(|last| last.past);
+        past.into_iter()
+            .flat_map(|past| past.outputs())
+            .map(|file| file.path.into())
+            .collect()
     }
 
     /// A split's files are what its globs match afterwards, less what they match now and what is

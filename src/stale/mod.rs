@@ -3,22 +3,51 @@
 //! The same walk serves the dry run and the real one: jobs are judged upstream first, and a job
 //! behind one that will run will run too.
 
+mod compare;
+pub mod explain;
 mod facts;
+pub mod print;
 pub mod problem;
+mod record;
 mod settle;
+
+use std::collections::HashSet;
 
 use bstr::BString;
 
 use crate::dense::{BitSet, Id, Table};
-use crate::disk::{Disk, Time};
-use crate::history::History;
+use crate::disk::Disk;
+use crate::history::{History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
 use crate::workflow::RuleId;
 
+use compare::{Compare, Times};
+use print::Print;
+
 pub use facts::{Facts, Look};
+pub use record::record;
 pub use settle::settle;
+
+/// `--checksum-level`: how much is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Level(pub u8);
+
+impl Level {
+    /// Times of files alone; nothing that is recorded counts.
+    pub const TIMES: Level = Level(0);
+    /// Also whether the recipe is the one that was run.
+    pub const RECIPES: Level = Level(2);
+    /// Also the params, captures and environment that reach it.
+    pub const PARAMS: Level = Level(3);
+}
+
+impl Default for Level {
+    fn default() -> Level {
+        Level::PARAMS
+    }
+}
 
 /// Why a job must run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,13 +55,24 @@ pub enum Reason {
     /// It was asked for by `--force` or `--always-make`.
     Forced,
     OutputMissing(PathId),
-    /// An input is newer than the oldest output.
+    /// An input is newer than the oldest output, and nothing is recorded.
     InputNewer {
         input: PathId,
         output: PathId,
     },
     /// Its last try began and did not end.
     Unfinished,
+    /// Its last try failed.
+    Failed,
+    /// An output is not what the job made.
+    OutputChanged(PathId),
+    /// An input is not the one that the job was made from.
+    InputChanged(PathId),
+    /// Other inputs than the job was made from, or in another order.
+    InputsDiffer,
+    RecipeChanged,
+    /// A param, capture, environment variable or the shell.
+    ParamsChanged,
     /// A job whose files it reads will run.
     Upstream(JobId),
 }
@@ -73,6 +113,11 @@ pub struct MissingInput {
 pub struct Judge {
     pub facts: Facts,
     pub forced: Forced,
+    pub level: Level,
+    /// By rule; made with the first judgement.
+    pub prints: Table<RuleId, Print>,
+    /// Files that match a fresh split's outputs and that it has not made.
+    pub foreign: Vec<(JobId, PathId)>,
     verdicts: Table<JobId, Verdict>,
     /// How many of `plan.known` were looked at.
     n_judged: usize,
@@ -82,9 +127,10 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub fn new(forced: Forced) -> Judge {
+    pub fn new(forced: Forced, level: Level) -> Judge {
         Judge {
             forced,
+            level,
             ..Judge::default()
         }
     }
@@ -109,7 +155,12 @@ impl Judge {
         disk: &dyn Disk,
         history: &dyn History,
     ) -> Vec<(JobId, Vec<PathId>)> {
-        let new: Vec<JobId> = plan.known[self.n_judged..].to_vec();
+        let from = if wanted.needs_rescan() {
+            0
+        } else {
+            self.n_judged
+        };
+        let new: Vec<JobId> = plan.known[from..].to_vec();
         self.n_judged = plan.known.len();
         self.judge_jobs(plan, context, wanted, disk, history, &new)
     }
@@ -125,6 +176,9 @@ impl Judge {
         jobs: &[JobId],
     ) -> Vec<(JobId, Vec<PathId>)> {
         self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
+        if self.prints.is_empty() {
+            self.prints = print::prints(context.workflow);
+        }
         let jobs: Vec<JobId> = jobs
             .iter()
             .copied()
@@ -134,86 +188,160 @@ impl Judge {
         let mut fresh_splits = Vec::new();
         for job in jobs {
             let rule = plan.rule_of(context.workflow, job);
-            let mut made = Vec::new();
-            if rule.makes_unknown_files() {
-                made = self.split_files(plan, context, disk, job);
-            }
-            let rule = plan.rule_of(context.workflow, job);
-            let outputs = if rule.makes_unknown_files() {
-                &made
-            } else {
-                plan.outputs(job)
+            let (is_split, verb) = (rule.makes_unknown_files(), rule.verb);
+            let files = match is_split {
+                true => self.split_outputs(plan, context, disk, history, job),
+                false => plan.outputs(job).to_vec(),
             };
-            let verdict = self.verdict_of(plan, history, rule.verb, job, outputs);
+            let verdict = self.verdict_of(plan, context, history, verb, job, &files);
             self.verdicts[job] = verdict;
-            if verdict == Verdict::Fresh && rule.makes_unknown_files() {
-                fresh_splits.push((job, made));
+            if is_split && verdict == Verdict::Fresh {
+                self.note_foreign(plan, context, disk, job, &files);
+                fresh_splits.push((job, files));
             }
         }
         fresh_splits
     }
 
+    /// The record of a job's last success, where records count and it has one.
+    fn past<'h>(&self, history: &'h dyn History, key: &[u8]) -> Option<Past<'h>> {
+        history
+            .last(key)
+            .and_then(|last| last.past)
+            .filter(|_| self.level > Level::TIMES)
+    }
+
+    /// What a split has made: what its record says, else what its globs match now.
+    fn split_outputs(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        disk: &dyn Disk,
+        history: &dyn History,
+        job: JobId,
+    ) -> Vec<PathId> {
+        let Some(past) = self.past(history, plan.key(job)) else {
+            return self.split_files(plan, context, disk, job);
+        };
+        let files: Vec<PathId> = past
+            .outputs()
+            .map(|file| plan.paths.intern(file.path))
+            .collect();
+        self.facts.look_at(plan, disk, &files, &mut self.unreadable);
+        files
+    }
+
+    /// Files that match the outputs of a fresh split and are not its own.
+    fn note_foreign(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        disk: &dyn Disk,
+        job: JobId,
+        files: &[PathId],
+    ) {
+        let own: HashSet<PathId> = files.iter().copied().collect();
+        let found = self.split_files(plan, context, disk, job);
+        self.foreign.extend(
+            found
+                .into_iter()
+                .filter(|file| !own.contains(file))
+                .map(|f| (job, f)),
+        );
+    }
+
     fn verdict_of(
         &mut self,
         plan: &Plan,
+        context: Context,
         history: &dyn History,
         verb: Verb,
         job: JobId,
         outputs: &[PathId],
     ) -> Verdict {
-        let mut newest_input: Option<(Time, PathId)> = None;
+        let mut times = Times::default();
         let mut upstream = None;
         for &input in plan.inputs(job) {
-            if let Some(producer) = plan.producer(input)
-                && producer != job
-            {
-                if matches!(self.verdicts[producer], Verdict::Stale(_)) {
+            match plan.producer(input) {
+                Some(producer) if producer != job && self.will_run(producer) => {
                     upstream = upstream.or(Some(producer));
                     continue;
                 }
-            } else if self.facts.get(input) == Look::Missing {
-                self.missing.push(MissingInput { job, path: input });
+                Some(producer) if producer != job => {}
+                _ if self.facts.get(input) == Look::Missing => {
+                    self.missing.push(MissingInput { job, path: input });
+                }
+                _ => {}
             }
-            if let Look::There { time, .. } = self.facts.get(input)
-                && newest_input.is_none_or(|(newest, _)| time > newest)
-            {
-                newest_input = Some((time, input));
+            if let Look::There { time, .. } = self.facts.get(input) {
+                times.input(time, input);
             }
         }
         if self.forced.has(plan.jobs[job].rule) {
             return Verdict::Stale(Reason::Forced);
         }
-        let mut oldest_output: Option<(Time, PathId)> = None;
         for &output in outputs {
             match self.facts.get(output) {
-                Look::There { time, .. } => {
-                    if oldest_output.is_none_or(|(oldest, _)| time < oldest) {
-                        oldest_output = Some((time, output));
-                    }
-                }
+                Look::There { time, .. } => times.output(time, output),
                 Look::Missing | Look::Unknown => {
                     return Verdict::Stale(Reason::OutputMissing(output));
                 }
             }
         }
-        let Some((oldest, output)) = oldest_output else {
-            // A split that has made nothing so far.
-            let wanted = plan.outputs(job).first().copied().unwrap_or_default();
-            return Verdict::Stale(Reason::OutputMissing(wanted));
-        };
-        if verb != Verb::Originate
-            && let Some((newest, input)) = newest_input
-            && newest > oldest
+        let last = history
+            .last(plan.key(job))
+            .filter(|_| self.level > Level::TIMES);
+        if last.is_none_or(|last| last.past.is_none())
+            && let Some(reason) = self.by_times(plan, verb, job, &times)
         {
-            return Verdict::Stale(Reason::InputNewer { input, output });
+            return Verdict::Stale(reason);
         }
-        if history.is_unfinished(plan.key(job)) {
-            return Verdict::Stale(Reason::Unfinished);
+        if let Some(last) = last {
+            let compare = Compare {
+                plan,
+                names: &context.workflow.names,
+                facts: &self.facts,
+                print: &self.prints[plan.jobs[job].rule],
+                level: self.level,
+                job,
+                outputs,
+                is_to_come: &|path| plan.producer(path).is_some_and(|job| self.will_run(job)),
+            };
+            if let Some(reason) = compare.difference(&last) {
+                return Verdict::Stale(reason);
+            }
         }
         match upstream {
             Some(upstream) => Verdict::Stale(Reason::Upstream(upstream)),
             None => Verdict::Fresh,
         }
+    }
+
+    /// Where nothing is recorded, times decide.
+    fn by_times(&self, plan: &Plan, verb: Verb, job: JobId, times: &Times) -> Option<Reason> {
+        let Some((oldest, output)) = times.oldest_output else {
+            // A split that has made nothing so far.
+            let wanted = plan.outputs(job).first().copied().unwrap_or_default();
+            return Some(Reason::OutputMissing(wanted));
+        };
+        let (newest, input) = times.newest_input?;
+        // At level 0 an input that is as old counts too.
+        let is_newer = newest > oldest || self.level == Level::TIMES && newest == oldest;
+        (verb != Verb::Originate && is_newer).then_some(Reason::InputNewer { input, output })
+    }
+
+    /// Fresh jobs among `jobs` that nothing is recorded of: their times were in order.
+    pub fn adoptable<'j>(
+        &self,
+        plan: &'j Plan,
+        history: &'j dyn History,
+    ) -> impl Iterator<Item = JobId> {
+        plan.known.iter().copied().filter(move |&job| {
+            self.verdict(job) == Verdict::Fresh
+                && history
+                    .last(plan.key(job))
+                    .is_none_or(|last| last.past.is_none() && last.last_try == LastTry::Done)
+        })
     }
 
     /// The files that a split's globs match now; names without a glob are there or missing.

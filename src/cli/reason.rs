@@ -1,0 +1,192 @@
+//! Why a job runs, for people and for programs.
+
+use bstr::{BString, ByteSlice};
+use serde_json::{Value, json};
+
+use crate::disk::Time;
+use crate::event::json::path_json;
+use crate::plan::{JobId, Plan};
+use crate::stale::Reason;
+use crate::stale::explain::{Change, Difference, Stamp};
+use crate::ui::{human, path, safe};
+
+/// The reasons in the order in which plans count them.
+pub const KINDS: [&str; 11] = [
+    "forced",
+    "output is missing",
+    "input is newer",
+    "last try was cut off",
+    "last try failed",
+    "output was changed",
+    "input was changed",
+    "inputs came or went",
+    "recipe was changed",
+    "param was changed",
+    "follows from another job",
+];
+
+/// The place of a reason in [`KINDS`].
+pub fn kind(reason: Reason) -> usize {
+    match reason {
+        Reason::Forced => 0,
+        Reason::OutputMissing(_) => 1,
+        Reason::InputNewer { .. } => 2,
+        Reason::Unfinished => 3,
+        Reason::Failed => 4,
+        Reason::OutputChanged(_) => 5,
+        Reason::InputChanged(_) => 6,
+        Reason::InputsDiffer => 7,
+        Reason::RecipeChanged => 8,
+        Reason::ParamsChanged => 9,
+        Reason::Upstream(_) => 10,
+    }
+}
+
+/// One sentence.
+pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
+    match reason {
+        Reason::Forced => "forced".into(),
+        Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
+        Reason::InputNewer { input, output } => {
+            format!(
+                "{} is newer than {}",
+                path(plan.path(input)),
+                path(plan.path(output))
+            )
+        }
+        Reason::Unfinished => "its last try was cut off".into(),
+        Reason::Failed => "its last try failed".into(),
+        Reason::OutputChanged(output) => {
+            format!(
+                "{} is not what the job made{}",
+                path(plan.path(output)),
+                change(detail)
+            )
+        }
+        Reason::InputChanged(input) => {
+            format!("{} was changed{}", path(plan.path(input)), change(detail))
+        }
+        Reason::InputsDiffer => members(detail),
+        Reason::RecipeChanged => "the recipe was changed".into(),
+        Reason::ParamsChanged => params(detail),
+        Reason::Upstream(job) => format!("{} will be made again", path(plan.key(job))),
+    }
+}
+
+/// What differs in a file: its size if that does, else its time.
+fn change(detail: &Difference) -> String {
+    match detail {
+        Difference::File {
+            old: Some(old),
+            new: Some(new),
+            ..
+        } if old.1 != new.1 => {
+            format!(": {} then, {} now", human::size(old.1), human::size(new.1))
+        }
+        Difference::File {
+            old: Some(old),
+            new: Some(new),
+            ..
+        } => {
+            format!(": of {} then, {} now", moment(old.0), moment(new.0))
+        }
+        _ => String::new(),
+    }
+}
+
+fn members(detail: &Difference) -> String {
+    let Difference::Members { gone, come } = detail else {
+        return "other inputs".into();
+    };
+    let list = |files: &[BString], what: &str| match files {
+        [] => None,
+        [one] => Some(format!("{} {what}", path(one))),
+        [first, rest @ ..] => Some(format!("{} and {} more {what}", path(first), rest.len())),
+    };
+    let parts: Vec<String> = [list(come, "came"), list(gone, "went")]
+        .into_iter()
+        .flatten()
+        .collect();
+    if parts.is_empty() {
+        "the order of its inputs differs".into()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn params(detail: &Difference) -> String {
+    let Difference::Params(changed) = detail else {
+        return "a param was changed".into();
+    };
+    let shown = |value: &Option<BString>| match value {
+        Some(value) => safe::line(value),
+        None => "nothing".into(),
+    };
+    let each = changed.iter().map(|Change { name, old, new }| {
+        format!("{} was {}, is {}", safe::line(name), shown(old), shown(new))
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+fn moment(time: Time) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
+        Ok(time) => time.to_string(),
+        Err(_) => "?".into(),
+    }
+}
+
+/// The machine-readable form.
+pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
+    let name = |path| path_json(plan.path(path));
+    let mut value = match reason {
+        Reason::Forced => json!({"kind": "forced"}),
+        Reason::OutputMissing(path) => json!({"kind": "output_missing", "path": name(path)}),
+        Reason::InputNewer { input, output } => {
+            json!({"kind": "input_newer", "input": name(input), "output": name(output)})
+        }
+        Reason::Unfinished => json!({"kind": "unfinished"}),
+        Reason::Failed => json!({"kind": "failed"}),
+        Reason::OutputChanged(path) => json!({"kind": "output_changed", "path": name(path)}),
+        Reason::InputChanged(path) => json!({"kind": "input_changed", "path": name(path)}),
+        Reason::InputsDiffer => json!({"kind": "inputs_differ"}),
+        Reason::RecipeChanged => json!({"kind": "recipe_changed"}),
+        Reason::ParamsChanged => json!({"kind": "params_changed"}),
+        Reason::Upstream(job) => json!({"kind": "upstream", "path": upstream(plan, job)}),
+    };
+    let stamp = |stamp: &Option<Stamp>| match stamp {
+        Some((time, size)) => json!({"time": moment(*time), "size": size}),
+        None => Value::Null,
+    };
+    let texts = |files: &[BString]| files.iter().map(|file| path_json(file)).collect::<Value>();
+    match detail {
+        Difference::Plain => {}
+        Difference::File { old, new, .. } => {
+            value["old"] = stamp(old);
+            value["new"] = stamp(new);
+        }
+        Difference::Members { gone, come } => {
+            value["old"] = texts(gone);
+            value["new"] = texts(come);
+        }
+        Difference::Recipe { old, new } => {
+            value["old"] = old.to_str_lossy().into();
+            value["new"] = new.to_str_lossy().into();
+        }
+        Difference::Params(changed) => {
+            let side = |pick: fn(&Change) -> &Option<BString>| {
+                let pairs = changed.iter().filter_map(|change| {
+                    let value = pick(change).as_ref()?;
+                    Some((change.name.to_string(), path_json(value)))
+                });
+                Value::Object(pairs.collect())
+            };
+            value["old"] = side(|change| &change.old);
+            value["new"] = side(|change| &change.new);
+        }
+    }
+    value
+}
+
+fn upstream(plan: &Plan, job: JobId) -> Value {
+    path_json(plan.key(job))
+}

@@ -1,0 +1,293 @@
+//! The history of a state folder: `.flow/history`, read whole, appended to by the run that holds
+//! the lock.
+//!
+//! Records: a text by its number; a job's try began, failed, or succeeded (with its [`Past`]); a job
+//! is no more. The last one of a job counts.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use bstr::BStr;
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use super::log::{self, Found, Unreadable, Writer};
+use super::past::{Now, Past, put_text, take_text};
+use super::sync::Syncer;
+use super::{History, Last, LastTry};
+
+const TEXT: u8 = b't';
+const STARTED: u8 = b's';
+const FAILED: u8 = b'f';
+const DONE: u8 = b'd';
+
+/// A file of at least this size is written anew when less than half of it is still of use.
+const WORTH_COMPACTING: usize = 1 << 20;
+
+/// What is known of one job.
+#[derive(Clone, Debug)]
+struct Job {
+    key: Range<usize>,
+    last_try: LastTry,
+    past: Option<Range<usize>>,
+}
+
+/// All that is remembered of jobs.
+#[derive(Default)]
+pub struct Store {
+    path: PathBuf,
+    /// The file's bytes, and behind them the payloads of records that were added since.
+    bytes: Vec<u8>,
+    jobs: Vec<Job>,
+    by_key: HashTable<u32>,
+    texts: HashMap<u64, Range<usize>>,
+    found: Found,
+    writer: Option<Writer>,
+    syncer: Option<Syncer>,
+    /// What is wrong with the file, for a warning.
+    pub damage: Option<String>,
+}
+
+fn hash(key: &[u8]) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = FxBuildHasher.build_hasher();
+    hasher.write(key);
+    hasher.finish()
+}
+
+impl Store {
+    /// Reads the history of a state folder; writes nothing.
+    pub fn read(state: &Path) -> anyhow::Result<Store> {
+        let path = state.join("history");
+        let shown = path.display().to_string();
+        let mut store = Store {
+            path,
+            ..Store::default()
+        };
+        let mut found = match log::read(&store.path) {
+            Ok(found) => found,
+            Err(Unreadable::Newer(version)) => bail!(
+                "`{shown}` was written by a newer flow (version {version} of the file): \
+                 use that one, or another state folder (`--state-dir`)"
+            ),
+            Err(Unreadable::NoLog) => {
+                store.damage = Some(format!("`{shown}` is no history"));
+                return Ok(store);
+            }
+            Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::IsADirectory => {
+                store.damage = Some(format!("`{shown}` is a folder"));
+                return Ok(store);
+            }
+            Err(Unreadable::Io(error)) => {
+                return Err(error).with_context(|| format!("read `{shown}`"));
+            }
+        };
+        if found.n_damaged > 0 {
+            store.damage = Some(format!("`{shown}` has {} damaged bytes", found.n_damaged));
+        }
+        store.bytes = std::mem::take(&mut found.bytes);
+        for record in found.records.clone() {
+            store.take_in(record);
+        }
+        store.found = found;
+        Ok(store)
+    }
+
+    /// Notes a record whose payload lies in `bytes`.
+    fn take_in(&mut self, payload: Range<usize>) -> Option<()> {
+        let (&kind, mut rest) = self.bytes[payload.clone()].split_first()?;
+        if kind == TEXT {
+            let id = u64::from_le_bytes(*rest.first_chunk()?);
+            self.texts.insert(id, payload.start + 9..payload.end);
+            return Some(());
+        }
+        let n_before = rest.len();
+        let key = take_text(&mut rest)?;
+        let n_head = n_before - rest.len();
+        let start = payload.start + 1 + n_head - key.len();
+        let key = start..start + key.len();
+        let body = key.end..payload.end;
+        let at = self.job_at(key);
+        let job = &mut self.jobs[at];
+        match kind {
+            STARTED => job.last_try = LastTry::Unfinished,
+            FAILED => job.last_try = LastTry::Failed,
+            DONE => (job.last_try, job.past) = (LastTry::Done, Some(body)),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The place of a job, which is made when it is new.
+    fn job_at(&mut self, key: Range<usize>) -> usize {
+        let Store {
+            bytes,
+            jobs,
+            by_key,
+            ..
+        } = self;
+        let text = &bytes[key.clone()];
+        let entry = by_key.entry(
+            hash(text),
+            |&at| &bytes[jobs[at as usize].key.clone()] == text,
+            |&at| hash(&bytes[jobs[at as usize].key.clone()]),
+        );
+        *entry
+            .or_insert_with(|| {
+                jobs.push(Job {
+                    key,
+                    last_try: LastTry::Failed,
+                    past: None,
+                });
+                jobs.len() as u32 - 1
+            })
+            .get() as usize
+    }
+
+    fn job(&self, key: &[u8]) -> Option<&Job> {
+        let is_it = |&at: &u32| &self.bytes[self.jobs[at as usize].key.clone()] == key;
+        self.by_key
+            .find(hash(key), is_it)
+            .map(|&at| &self.jobs[at as usize])
+    }
+
+    /// Every job that is known, in the order in which they were first met.
+    pub fn jobs(&self) -> impl Iterator<Item = (&BStr, Last<'_>)> {
+        self.jobs
+            .iter()
+            .map(|job| (BStr::new(&self.bytes[job.key.clone()]), self.last_of(job)))
+    }
+
+    fn last_of(&self, job: &Job) -> Last<'_> {
+        let past = job
+            .past
+            .clone()
+            .and_then(|range| Past::read(&self.bytes[range]));
+        Last {
+            last_try: job.last_try,
+            past,
+        }
+    }
+
+    /// Opens the file for appending. The state folder must be locked. A damaged file is set aside,
+    /// and what was good in it written to a new one; so is one that is mostly out of date.
+    pub fn begin(&mut self) -> anyhow::Result<()> {
+        let path = self.path.clone();
+        let context = || format!("write `{}`", path.display());
+        if self.damage.is_some() {
+            let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
+            let aside = self.path.with_extension(format!("damaged-{now}"));
+            std::fs::rename(&self.path, aside).with_context(context)?;
+        }
+        let live = self.live();
+        let n_live: usize = live.iter().map(Range::len).sum();
+        let is_wasteful = self.bytes.len() > WORTH_COMPACTING && n_live < self.bytes.len() / 2;
+        let goes_on = self.found.is_whole() && self.damage.is_none() && !is_wasteful;
+        let writer = if goes_on {
+            Writer::append_to(&self.path, &self.found, self.bytes.len() as u64)
+        } else {
+            Writer::create(&self.path, live.into_iter().map(|range| &self.bytes[range]))
+        };
+        let writer = writer.with_context(context)?;
+        self.syncer = Some(Syncer::start(writer.file().with_context(context)?));
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    /// The payloads that are still of use.
+    fn live(&self) -> Vec<Range<usize>> {
+        let mut live: Vec<Range<usize>> = self
+            .texts
+            .values()
+            .map(|range| range.start - 9..range.end)
+            .collect();
+        live.sort_by_key(|range| range.start);
+        for record in &self.found.records {
+            let payload = &self.bytes[record.clone()];
+            let is_last = |mut rest: &[u8]| -> Option<bool> {
+                let job = self.job(take_text(&mut rest)?)?;
+                Some(match payload[0] {
+                    DONE => job.past.as_ref().is_some_and(|past| past.end == record.end),
+                    STARTED => job.last_try == LastTry::Unfinished,
+                    FAILED => job.last_try == LastTry::Failed,
+                    _ => false,
+                })
+            };
+            if !payload.is_empty() && payload[0] != TEXT && is_last(&payload[1..]) == Some(true) {
+                live.push(record.clone());
+            }
+        }
+        live
+    }
+
+    /// Writes one record and notes it.
+    fn add(&mut self, kind: u8, key: &[u8], body: impl FnOnce(&mut Vec<u8>)) -> anyhow::Result<()> {
+        let start = self.bytes.len();
+        self.bytes.push(kind);
+        put_text(&mut self.bytes, key);
+        body(&mut self.bytes);
+        self.written(start)
+    }
+
+    fn written(&mut self, start: usize) -> anyhow::Result<()> {
+        let range = start..self.bytes.len();
+        if let Some(writer) = &mut self.writer {
+            let appended = writer.append([&self.bytes[range.clone()]]);
+            appended.with_context(|| format!("write `{}`", self.path.display()))?;
+            if let Some(syncer) = &self.syncer {
+                syncer.is_needed();
+            }
+        }
+        self.take_in(range);
+        Ok(())
+    }
+}
+
+impl History for Store {
+    fn last(&self, job: &[u8]) -> Option<Last<'_>> {
+        self.job(job).map(|job| self.last_of(job))
+    }
+
+    fn text(&self, id: u64) -> Option<&BStr> {
+        self.texts
+            .get(&id)
+            .map(|range| BStr::new(&self.bytes[range.clone()]))
+    }
+
+    fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()> {
+        if self.texts.contains_key(&id) {
+            return Ok(());
+        }
+        let start = self.bytes.len();
+        self.bytes.push(TEXT);
+        self.bytes.extend(id.to_le_bytes());
+        self.bytes.extend(text);
+        self.written(start)
+    }
+
+    fn started(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        self.add(STARTED, job, |_| {})
+    }
+
+    fn succeeded(&mut self, job: &[u8], now: &Now) -> anyhow::Result<()> {
+        self.add(DONE, job, |out| now.write(out))
+    }
+
+    fn failed(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        self.add(FAILED, job, |_| {})
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        self.writer = None;
+        match self.syncer.take() {
+            Some(syncer) => {
+                let ended = syncer.finish();
+                ended.with_context(|| format!("write `{}`", self.path.display()))
+            }
+            None => Ok(()),
+        }
+    }
+}

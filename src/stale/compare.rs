@@ -1,0 +1,126 @@
+//! Whether a job is what its record says. The order of the checks is that of `language.md`, "When a
+//! job is stale"; the level from which on each is made stands with it.
+
+use super::facts::{Facts, Look};
+use super::print::Print;
+use super::{Level, Reason};
+use crate::dense::Interner;
+use crate::disk::Time;
+use crate::history::{File, Last, LastTry, Past};
+use crate::pattern::NameId;
+use crate::plan::{JobId, PathId, Plan};
+
+/// What a job is compared with.
+pub(super) struct Compare<'a> {
+    pub plan: &'a Plan,
+    pub names: &'a Interner<NameId>,
+    pub facts: &'a Facts,
+    pub print: &'a Print,
+    pub level: Level,
+    pub job: JobId,
+    /// The job's outputs; a split's are those that its record names.
+    pub outputs: &'a [PathId],
+    /// Inputs that a job which will run makes: looked at again when it has.
+    pub is_to_come: &'a dyn Fn(PathId) -> bool,
+}
+
+impl Compare<'_> {
+    /// The first difference to the record; `None` when there is none.
+    pub fn difference(&self, last: &Last) -> Option<Reason> {
+        match last.last_try {
+            LastTry::Unfinished => return Some(Reason::Unfinished),
+            LastTry::Failed => return Some(Reason::Failed),
+            LastTry::Done => {}
+        }
+        let past = last.past.as_ref()?;
+        self.outputs_differ(past)
+            .or_else(|| self.inputs_differ(past))
+            .or_else(|| self.recipe_differs(past))
+            .or_else(|| self.params_differ(past))
+    }
+
+    /// An output is not what the job made. A newer time with the same size is taken as a touch.
+    fn outputs_differ(&self, past: &Past) -> Option<Reason> {
+        for (file, &path) in past.outputs().zip(self.outputs) {
+            if let Look::There { time, size } = self.facts.get(path)
+                && self.plan.path(path) == file.path
+                && (size != file.size || time < file.time)
+            {
+                return Some(Reason::OutputChanged(path));
+            }
+        }
+        None
+    }
+
+    fn inputs_differ(&self, past: &Past) -> Option<Reason> {
+        let inputs = self.plan.inputs(self.job);
+        let mut old = past.inputs();
+        for &path in inputs {
+            let Some(file) = old.next() else {
+                return Some(Reason::InputsDiffer);
+            };
+            if self.plan.path(path) != file.path {
+                return Some(Reason::InputsDiffer);
+            }
+            if !(self.is_to_come)(path) && !is_as_it_was(self.facts.get(path), &file) {
+                return Some(Reason::InputChanged(path));
+            }
+        }
+        old.next().map(|_| Reason::InputsDiffer)
+    }
+
+    fn recipe_differs(&self, past: &Past) -> Option<Reason> {
+        let differs = self.level >= Level::RECIPES && past.recipe != self.print.recipe;
+        differs.then_some(Reason::RecipeChanged)
+    }
+
+    fn params_differ(&self, past: &Past) -> Option<Reason> {
+        if self.level < Level::PARAMS {
+            return None;
+        }
+        let now = captures(self.plan, self.names, self.job, self.print);
+        let same = past.params == self.print.params && past.captures().eq(now);
+        (!same).then_some(Reason::ParamsChanged)
+    }
+}
+
+/// The captures of a job that reach its recipe: names as numbers in the text form, and values.
+pub(super) fn captures<'a>(
+    plan: &'a Plan,
+    names: &'a Interner<NameId>,
+    job: JobId,
+    print: &'a Print,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    let reaches = |name| print.captures.contains(&name);
+    plan.captures(job)
+        .filter(move |(name, _)| reaches(*name))
+        .map(|(name, value)| (names.get(name) as &[u8], value as &[u8]))
+}
+
+fn is_as_it_was(look: Look, file: &File) -> bool {
+    look == Look::There {
+        time: file.time,
+        size: file.size,
+    }
+}
+
+/// The newest of some files, and the oldest of others.
+#[derive(Default)]
+pub(super) struct Times {
+    pub newest_input: Option<(Time, PathId)>,
+    pub oldest_output: Option<(Time, PathId)>,
+}
+
+impl Times {
+    pub fn input(&mut self, time: Time, path: PathId) {
+        if self.newest_input.is_none_or(|(newest, _)| time > newest) {
+            self.newest_input = Some((time, path));
+        }
+    }
+
+    pub fn output(&mut self, time: Time, path: PathId) {
+        if self.oldest_output.is_none_or(|(oldest, _)| time < oldest) {
+            self.oldest_output = Some((time, path));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! When a job runs again and when it does not, through the command line.
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use common::Project;
+
+const UPPER: &str = "\
+param flag = x
+transform upper: in/*.txt suffix .txt -> out/{stem}.up
+    tr a-z A-Z < {input} > {output}; echo {flag} >> {output}
+
+merge all: upper -> out/all
+    cat {input} > {output}
+";
+
+/// A project that is up to date.
+fn fresh() -> Project {
+    let project = Project::new(UPPER);
+    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project
+}
+
+/// The reasons of a plan, `job: kind`.
+fn reasons(project: &Project, args: &[&str]) -> Vec<String> {
+    let args: Vec<&str> = ["plan", "--json"].iter().chain(args).copied().collect();
+    let ended = project.flow(&args).expect(0);
+    let line = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_string();
+        format!("{}: {}", text(&line["job"]), text(&line["reason"]["kind"]))
+    };
+    ended.out.lines().map(line).collect()
+}
+
+#[test]
+fn a_changed_recipe_is_a_reason_and_its_layout_is_none() {
+    let project = fresh();
+    project.write(
+        "workflow.flow",
+        UPPER.replace("    cat {input} >", "      cat {input} >"),
+    );
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+    project.write(
+        "workflow.flow",
+        UPPER.replace("cat {input}", "cat < {input}"),
+    );
+    assert_eq!(reasons(&project, &[]), ["out/all: recipe_changed"]);
+    assert_eq!(reasons(&project, &["--checksum-level", "1"]), [""; 0]);
+}
+
+#[test]
+fn a_param_counts_where_it_reaches_the_recipe() {
+    let project = fresh();
+    let stale = [
+        "out/a.up: params_changed",
+        "out/b.up: params_changed",
+        "out/all: upstream",
+    ];
+    assert_eq!(reasons(&project, &["--set", "flag=y"]), stale);
+    assert_eq!(
+        reasons(&project, &["--set", "flag=y", "--checksum-level", "2"]),
+        [""; 0]
+    );
+    let out = project
+        .flow(&["plan", "-v", "--set", "flag=y"])
+        .expect(0)
+        .out;
+    assert!(out.contains("flag was x, is y"), "{out}");
+}
+
+#[test]
+fn a_rule_may_be_renamed() {
+    let project = fresh();
+    project.write("workflow.flow", UPPER.replace("upper", "capitals"));
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+}
+
+#[test]
+fn inputs_that_come_and_go_are_a_reason() {
+    let project = fresh();
+    fs::remove_file(project.path("in/a.txt")).unwrap();
+    assert_eq!(reasons(&project, &[]), ["out/all: inputs_differ"]);
+    let out = project.flow(&["plan", "-v"]).expect(0).out;
+    assert!(out.contains("out/a.up went"), "{out}");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/all"), "B\nx\n");
+    // Older than everything: by times alone nobody would see it.
+    project.write("in/a.txt", "back\n");
+    project.set_age("in/a.txt", Duration::from_secs(1_000_000));
+    assert_eq!(
+        reasons(&project, &[]),
+        ["out/a.up: input_changed", "out/all: inputs_differ"]
+    );
+}
+
+#[test]
+fn an_input_restored_from_a_backup_is_seen() {
+    let project = fresh();
+    project.write("in/a.txt", "older\n");
+    project.set_age("in/a.txt", Duration::from_secs(100_000));
+    assert_eq!(
+        reasons(&project, &[]),
+        ["out/a.up: input_changed", "out/all: upstream"]
+    );
+}
+
+#[test]
+fn an_output_changed_by_hand_is_seen_and_kept_in_the_trash() {
+    let project = fresh();
+    fs::write(project.path("out/a.up"), "by hand, with care").unwrap();
+    assert_eq!(
+        reasons(&project, &[]),
+        ["out/a.up: output_changed", "out/all: upstream"]
+    );
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/a.up"), "A\nx\n");
+    let trash = fs::read_dir(project.path(".flow/trash"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap();
+    let kept = fs::read_dir(trash.path())
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(kept.path()).unwrap(),
+        "by hand, with care"
+    );
+}
+
+#[test]
+fn a_touched_output_is_as_good_as_before() {
+    let project = fresh();
+    project.touch("out/a.up");
+    // Its consumer was made from the file as it was before.
+    assert_eq!(reasons(&project, &[]), ["out/all: input_changed"]);
+}
+
+#[test]
+fn a_failed_job_runs_again_although_its_old_output_is_back() {
+    let project = fresh();
+    project.write(
+        "workflow.flow",
+        UPPER.replace("cat {input}", "false; cat {input}"),
+    );
+    project.flow(&["run"]).expect(1);
+    project.write("workflow.flow", UPPER);
+    assert_eq!(reasons(&project, &[]), ["out/all: failed"]);
+    project.flow(&["run"]).expect(0);
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+}
+
+#[test]
+fn without_history_files_in_order_are_adopted() {
+    let project = fresh();
+    fs::remove_dir_all(project.path(".flow")).unwrap();
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+    project
+        .flow(&["run"])
+        .expect(0)
+        .says(&["everything is up to date"]);
+    // From now on they are known.
+    fs::write(project.path("out/a.up"), "other").unwrap();
+    assert_eq!(reasons(&project, &[]).len(), 2);
+}
+
+#[test]
+fn the_project_may_move() {
+    let project = fresh();
+    let moved = Project::new("");
+    fs::create_dir(moved.path("moved")).unwrap();
+    let from = project.path("").join(".");
+    let status = Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(moved.path("moved"))
+        .status();
+    assert!(status.unwrap().success());
+    drop(project);
+    let out = moved.flow(&["plan", "moved/workflow.flow"]).expect(0).out;
+    assert!(out.contains("up to date"), "{out}");
+}
+
+#[test]
+fn a_damaged_history_costs_work_and_nothing_else() {
+    let project = fresh();
+    let bytes = fs::read(project.path(".flow/history")).unwrap();
+    for (at, damage) in [(0, &b"garbage"[..]), (40, b"xx"), (bytes.len() - 3, b"x")] {
+        let mut bytes = bytes.clone();
+        bytes[at..at + damage.len()].copy_from_slice(damage);
+        fs::write(project.path(".flow/history"), bytes).unwrap();
+        project.flow(&["plan"]).expect(0);
+        project
+            .flow(&["run"])
+            .expect(0)
+            .says(&["warning", "history"]);
+        assert_eq!(reasons(&project, &[]), [""; 0], "damage at {at}");
+        assert_eq!(project.read("out/all"), "A\nx\nB\nx\n");
+    }
+    for length in [0, 5, 19, 20, 30, bytes.len() / 2] {
+        fs::write(project.path(".flow/history"), &bytes[..length]).unwrap();
+        project.flow(&["run"]).expect(0);
+        assert_eq!(reasons(&project, &[]), [""; 0], "cut at {length}");
+    }
+}
+
+#[test]
+fn a_history_of_a_newer_flow_is_left_alone() {
+    let project = fresh();
+    let newer = [&b"flowlog\n"[..], &[9, 0, 0, 0], &[0; 8]].concat();
+    fs::write(project.path(".flow/history"), &newer).unwrap();
+    project.flow(&["run"]).expect(7).says(&["newer flow"]);
+    assert_eq!(fs::read(project.path(".flow/history")).unwrap(), newer);
+}
+
+const SPLIT: &str = "\
+split parts: ./list -> parts/*.p
+    for n in $(cat {input}); do echo $n > {output.dir}/$n.p; done
+
+merge all: parts -> all
+    cat {input} /dev/null > {output}
+";
+
+fn split(list: &str) -> Project {
+    let project = Project::new(SPLIT);
+    project.write("list", list);
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project
+}
+
+#[test]
+fn parts_that_do_not_come_again_are_gone() {
+    let project = split("1 2 3");
+    project.write("list", "2 4");
+    project.touch("list");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("all"), "2\n4\n");
+    assert_eq!(
+        project.files(),
+        ["all", "list", "parts/2.p", "parts/4.p", "workflow.flow"]
+    );
+    assert_eq!(project.planned(&[]), [""; 0]);
+}
+
+#[test]
+fn a_part_that_was_deleted_is_missed_and_a_foreign_one_is_told() {
+    let project = split("1 2");
+    fs::remove_file(project.path("parts/2.p")).unwrap();
+    assert_eq!(reasons(&project, &[])[0], "parts/*.p: output_missing");
+    project.flow(&["run"]).expect(0);
+    project.write("parts/mine.p", "mine");
+    project.flow(&["plan"]).expect(0).says(&["parts/mine.p"]);
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project.touch("list");
+    project.flow(&["run"]).expect(0).says(&["parts/mine.p"]);
+    assert_eq!(
+        (project.read("all"), project.read("parts/mine.p")),
+        ("1\n2\n".into(), "mine".into())
+    );
+}
+
+#[test]
+fn no_parts_are_a_result() {
+    let project = split("");
+    assert_eq!(project.read("all"), "");
+    project
+        .flow(&["run"])
+        .expect(0)
+        .says(&["everything is up to date"]);
+}
+
+#[test]
+fn a_failed_split_gives_its_old_parts_back() {
+    let project = split("1 2");
+    project.write("list", "3 4");
+    project.touch("list");
+    project.write("workflow.flow", SPLIT.replace("; done", "; done; false"));
+    project.flow(&["run"]).expect(1);
+    assert_eq!(
+        project.files(),
+        ["all", "list", "parts/1.p", "parts/2.p", "workflow.flow"]
+    );
+}
+
+#[test]
+fn level_zero_looks_at_times_alone() {
+    let project = fresh();
+    let level = ["--checksum-level", "0"];
+    project.write(
+        "workflow.flow",
+        UPPER.replace("cat {input}", "cat < {input}"),
+    );
+    assert_eq!(reasons(&project, &level), [""; 0]);
+    project.touch("in/b.txt");
+    assert_eq!(
+        reasons(&project, &level),
+        ["out/b.up: input_newer", "out/all: upstream"]
+    );
+}
