@@ -69,7 +69,7 @@ fn read_values(
     diags: &mut Vec<Diag>,
 ) -> Result<Option<Vec<Value>>, Broken> {
     let takes_command = matches!(name.value.as_str(), "check" | "then");
-    let mut values: Vec<Value> = Vec::new();
+    let mut values: Vec<Value> = Vec::with_capacity(1);
     let mut is_usable = true;
     loop {
         cursor.skip_blanks();

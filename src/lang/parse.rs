@@ -141,7 +141,10 @@ impl<'a> Parser<'a> {
             let diag = Diag::error("E0107", "nothing stands in these brackets");
             self.diags.push(diag.at(span, ""));
         }
-        self.attributes.append(&mut found);
+        match self.attributes.is_empty() {
+            true => self.attributes = found,
+            false => self.attributes.append(&mut found),
+        }
         self.cursor.skip_blanks();
         if !self.cursor.is_done() {
             // What follows is read as if it began its own line.
@@ -291,6 +294,8 @@ impl<'a> Parser<'a> {
             rule.recipe = Some(block.recipe);
         }
         rule.attributes = std::mem::take(&mut self.attributes);
+        // A file may have a hundred thousand rules.
+        rule.attributes.shrink_to_fit();
         self.before = Before::Rule {
             header: rule.header,
             has_recipe: rule.recipe.is_some(),

@@ -40,7 +40,7 @@ pub(super) fn read(
         header: verb.span.to(name.span),
         name,
         tuple_size: None,
-        factors: Vec::new(),
+        factors: Vec::with_capacity(usize::from(verb.value != Verb::Originate)),
         with: Vec::new(),
         using: Vec::new(),
         outputs: None,
@@ -112,7 +112,7 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         self.rule.factors.push(Factor {
-            sources: Vec::new(),
+            sources: Vec::with_capacity(1),
             filter: None,
         });
         if !has_colon {
@@ -233,7 +233,7 @@ impl Reader<'_, '_> {
 
     fn begin_outputs(&mut self) {
         self.part = Part::Outputs;
-        self.rule.outputs = Some(Vec::new());
+        self.rule.outputs = Some(Vec::with_capacity(1));
     }
 
     fn has_arrow(&mut self) -> bool {

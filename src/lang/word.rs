@@ -86,7 +86,8 @@ pub(super) fn read(
         is_quoted: false,
         no_class_before: 0,
     };
-    let mut pieces = Vec::new();
+    // Most words are one piece, and there are many words.
+    let mut pieces = Vec::with_capacity(1);
     reader.pieces(Within::Bare, 0, &mut pieces)?;
     let is_quoted = reader.is_quoted;
     let end = cursor.at;
@@ -225,9 +226,16 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Takes one character as itself.
+    /// Takes one character as itself, or as many as are never special.
     fn character(&mut self, pieces: &mut Vec<Piece>) {
         let rest = self.cursor.rest();
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./".contains(byte);
+        let n_plain = rest.bytes().take_while(|byte| is_plain(byte)).count();
+        if n_plain > 0 {
+            push_text(pieces, &rest[..n_plain]);
+            self.cursor.at += n_plain;
+            return;
+        }
         let Some(c) = rest.chars().next() else { return };
         if !c.is_ascii() {
             self.check_character(c);

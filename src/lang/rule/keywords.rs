@@ -124,6 +124,11 @@ impl Reader<'_, '_> {
             let message = format!("`originate` has no inputs, so no `{text}`");
             self.error("E0109", message, keyword.span, "");
         }
+        let extras = match text.as_str() {
+            "with" => &mut self.rule.with,
+            _ => &mut self.rule.using,
+        };
+        extras.reserve_exact(1);
         self.part = if text == "with" {
             Part::With
         } else {

@@ -164,11 +164,11 @@ fn each_placeholder_knows_its_place() {
         ),
         (
             "[[ {a} -eq 1 && 2 -lt \"{a}\" || {a} == x ]] {a}",
-            "[[ ‹a test› -eq 1 && 2 -lt \"‹a test›\" || ‹a alone› == x ]] ‹a alone›",
+            "[[ ‹a test› -eq 1 && 2 -lt \"‹a test›\" || ‹a first› == x ]] ‹a alone›",
         ),
         (
             "[[ $(c {a}) -eq 1 && ( x > {a} ) ]]",
-            "[[ $(c ‹a alone›) -eq 1 && ( x > ‹a alone› ) ]]",
+            "[[ $(c ‹a alone›) -eq 1 && ( x > ‹a first› ) ]]",
         ),
         (
             "`c {a}` \"`c '{a}'`\"",

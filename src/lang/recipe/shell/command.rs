@@ -196,6 +196,8 @@ impl Lexer<'_> {
 
     fn command_brace(&mut self) {
         let begins_word = !self.command().in_word;
+        // In a test a plain `-n` would be an operator, so nothing is plain there.
+        let may_be_alone = begins_word && !self.command().in_test;
         let is_hole = self.hole_at(self.at).is_some();
         let is_escaped = !is_hole && self.hole_at(self.at + 1).is_some();
         self.begin_word(!is_hole && !is_escaped);
@@ -206,7 +208,7 @@ impl Lexer<'_> {
             };
             Place::Bare {
                 begins_word,
-                is_alone: begins_word && ends,
+                is_alone: may_be_alone && ends,
             }
         };
         if !self.brace(place, false) {
