@@ -90,7 +90,7 @@ fn case(
         assert!(template.1.contains("<<"), "{}: {error}", template.1);
         let is_document = matches!(
             error.reason,
-            Unquotable::EndsHereDoc | Unquotable::LosesTabs
+            Unquotable::EndsHereDoc | Unquotable::LosesTabs | Unquotable::LosesBytes
         );
         assert!(is_document, "{error}");
         return None;
@@ -311,7 +311,21 @@ fn values_that_no_quoting_saves_are_refused() {
         refused("cat <<-EOF\n{x}\nEOF", "\tEOF"),
         Some(Unquotable::LosesTabs)
     );
+    assert_eq!(
+        refused("cat <<EOF\n{x}\nEOF", "a\x01"),
+        Some(Unquotable::LosesBytes)
+    );
+    assert_eq!(
+        refused("cat <<EOF\n$(cat {x})\nEOF", "a\\\nb"),
+        Some(Unquotable::LosesBytes)
+    );
+    assert_eq!(
+        refused("cat <<-EOF\n$(cat {x})\nEOF", "a\n\tb"),
+        Some(Unquotable::LosesTabs)
+    );
+    assert_eq!(refused("cat <<EOF\n{x}\nEOF", "a\\\nb"), None);
     assert_eq!(refused("cat <<EOF\n{x}\nEOF", "E"), None);
+    assert_eq!(refused("cat <<EOF\n{x}\nEOF", "EOFa"), None);
     assert_eq!(
         refused("echo $(( {x} + 1 ))", "a[$(id)]"),
         Some(Unquotable::NoNumber)

@@ -61,6 +61,8 @@ pub enum Unquotable {
     NoNumber,
     EndsHereDoc,
     LosesTabs,
+    /// A here-document would drop some: marks that bash uses itself, or a `\` before a line's end.
+    LosesBytes,
     /// The place takes no value at all; the lexer refuses it too.
     NoSafeWay,
 }
@@ -72,6 +74,9 @@ impl fmt::Display for Unquotable {
             Unquotable::NoNumber => "arithmetic takes one whole number here, and the value is none",
             Unquotable::EndsHereDoc => "the value makes a line that ends the here-document",
             Unquotable::LosesTabs => "`<<-` would take tabs off the value",
+            Unquotable::LosesBytes => {
+                "the shell would lose bytes of the value in this here-document"
+            }
             Unquotable::NoSafeWay => "no value is safe here",
         })
     }
@@ -127,6 +132,9 @@ pub fn quote<V: Borrow<BStr>>(
             strips_tabs,
         } => {
             let text = joined(place, kind, values);
+            if text.iter().any(|byte| matches!(byte, 0x01 | 0x7f)) {
+                return Err(Unquotable::LosesBytes);
+            }
             if strips_tabs && loses_tabs(&text, out) {
                 return Err(Unquotable::LosesTabs);
             }

@@ -42,7 +42,8 @@ impl RecipeText {
         mut fill: impl FnMut(&Hole) -> Filled<'v>,
         out: &mut Vec<u8>,
     ) -> Result<(), RenderError> {
-        let mut bodies: Vec<usize> = Vec::new();
+        // The here-documents around the place, and where their bodies begin in `out`.
+        let mut bodies: Vec<(&HereDoc, usize)> = Vec::new();
         // The last placeholder, to blame when a here-document came out wrong.
         let mut last = None;
         for part in &self.parts {
@@ -55,14 +56,16 @@ impl RecipeText {
                         continue;
                     }
                     last = Some(&**placeholder);
+                    check_nested(&placeholder.place, &filled.values, &bodies)
+                        .map_err(|reason| self.error(placeholder, reason))?;
                     quote::quote(&placeholder.place, filled.kind, &filled.values, out)
                         .map_err(|reason| self.error(placeholder, reason))?;
                 }
-                Part::HereDocStart(_) => bodies.push(out.len()),
-                Part::HereDocEnd(at) => {
-                    let start = bodies.pop().unwrap_or(out.len());
-                    if let Some(placeholder) = last
-                        && self.here_docs[*at].is_ended_by(&out[start..])
+                Part::HereDocStart(at) => bodies.push((&self.here_docs[*at], out.len())),
+                Part::HereDocEnd(_) => {
+                    if let Some((document, start)) = bodies.pop()
+                        && let Some(placeholder) = last
+                        && document.is_ended_by(&out[start..])
                     {
                         return Err(self.error(placeholder, Unquotable::EndsHereDoc));
                     }
@@ -129,6 +132,34 @@ impl RecipeText {
     }
 }
 
+/// A here-document is read line by line before what is nested in it, so that not even single
+/// quotes keep it from joining lines at a `\` and taking tabs off.
+fn check_nested(
+    place: &Place,
+    values: &[Cow<BStr>],
+    bodies: &[(&HereDoc, usize)],
+) -> Result<(), Unquotable> {
+    let is_escaped = matches!(
+        place,
+        Place::HereDoc {
+            is_quoted: false,
+            ..
+        }
+    );
+    let joins_lines = !is_escaped && bodies.iter().any(|(document, _)| !document.is_quoted);
+    let strips_tabs = bodies.iter().any(|(document, _)| document.strips_tabs);
+    for value in values {
+        if strips_tabs && value.contains_str("\n\t") {
+            return Err(Unquotable::LosesTabs);
+        }
+        let has_marks = value.iter().any(|byte| matches!(byte, 0x01 | 0x7f));
+        if !bodies.is_empty() && has_marks || joins_lines && value.contains_str("\\\n") {
+            return Err(Unquotable::LosesBytes);
+        }
+    }
+    Ok(())
+}
+
 /// `{name:raw}`: the author wants the shell to read it.
 fn raw(filled: &Filled, out: &mut Vec<u8>) {
     for (at, value) in filled.values.iter().enumerate() {
@@ -148,7 +179,9 @@ impl HereDoc {
                 true => line.iter().take_while(|&&byte| byte == b'\t').count(),
                 false => 0,
             };
-            &line[tabs..] == delimiter
+            // dash drops a byte of its own kind behind a line's start that equals the delimiter.
+            let behind = line[tabs..].strip_prefix(delimiter);
+            behind.is_some_and(|rest| matches!(rest.first(), None | Some(0x81..=0x88)))
         };
         if body.split(|&byte| byte == b'\n').any(ends) {
             return true;
