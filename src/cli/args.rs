@@ -172,7 +172,8 @@ pub(super) struct ForceArgs {
     /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params (default: 3)
     ///
     /// [env: FLOW_CHECKSUM_LEVEL]
-    #[arg(long, value_name = "LEVEL", value_parser = values::parse_level)]
+    #[arg(long, value_name = "LEVEL", hide_short_help = true)]
+    #[arg(value_parser = values::parse_level)]
     pub checksum_level: Option<u8>,
 }
 

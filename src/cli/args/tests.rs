@@ -60,6 +60,7 @@ fn nothing_typed_leaves_the_defaults() {
         targets: vec![],
         params: vec![],
         force: Force::Rules(vec![]),
+        checksum_level: None,
         jobs: None,
         on_failure: OnFailure::StopAfter(n(1)),
         retries: None,
@@ -77,7 +78,7 @@ fn everything_can_be_typed() {
     let options = run(
         "flow -C dir run main.flow a.bam -j 4 --max-fail 3 --force trim --force=sort --set a=1 \
          --set b= --workdir w --state-dir s --events - --retries 2 -v --progress lines \
-         --color always --shuffle 7 --grace 1m30s b.bam",
+         --color always --shuffle 7 --grace 1m30s --checksum-level 1 b.bam",
     );
     let param = |name: &str, value: &str| Param {
         name: name.into(),
@@ -97,6 +98,7 @@ fn everything_can_be_typed() {
         targets: vec!["a.bam".into(), "b.bam".into()],
         params: vec![param("a", "1"), param("b", "")],
         force: Force::Rules(vec!["trim".into(), "sort".into()]),
+        checksum_level: Some(1),
         jobs: Some(n(4)),
         on_failure: OnFailure::StopAfter(n(3)),
         retries: Some(2),
