@@ -186,6 +186,18 @@ pub(super) struct RunArgs {
     /// [env: FLOW_JOBS]
     #[arg(short, long, value_name = "N", value_parser = values::parse_at_least_one)]
     pub jobs: Option<NonZeroU32>,
+    /// Memory for all jobs together, as in 16G (default: all there is)
+    ///
+    /// Only rules that say how much they take are counted. [env: FLOW_MEM]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    #[arg(value_parser = values::parse_memory)]
+    pub mem: Option<u64>,
+    /// Gpus for all jobs together (default: those that are found)
+    ///
+    /// They are those of CUDA_VISIBLE_DEVICES, or the NVIDIA devices. [env: FLOW_GPUS]
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(value_parser = values::parse_count)]
+    pub gpus: Option<u32>,
     /// Only show what would run, as `flow plan`
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -209,6 +221,12 @@ pub(super) struct RunArgs {
     /// [env: FLOW_RETRIES]
     #[arg(long, value_name = "N", value_parser = values::parse_count)]
     pub retries: Option<u32>,
+    /// End a try that runs longer, as in 1h, unless its rule says how long
+    ///
+    /// [env: FLOW_TIMEOUT]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    #[arg(value_parser = values::parse_timeout)]
+    pub timeout: Option<Duration>,
     /// Write events as JSON Lines; - is stdout
     ///
     /// [env: FLOW_EVENTS]

@@ -7,6 +7,7 @@ pub mod values;
 mod check;
 mod list;
 mod log;
+mod machine;
 mod open;
 mod plan;
 mod reason;

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
 use super::values::{
     parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_level,
-    parse_seed,
+    parse_memory, parse_seed, parse_timeout,
 };
 use crate::ui::{Detail, When, safe};
 
@@ -116,9 +116,15 @@ pub struct RunOptions {
     pub checksum_level: Option<u8>,
     /// `None`: as many as there are processors.
     pub jobs: Option<NonZeroU32>,
+    /// `None`: what the machine has.
+    pub mem_mib: Option<u64>,
+    /// `None`: what can be found.
+    pub gpus: Option<u32>,
     pub on_failure: OnFailure,
     /// For rules that do not say.
     pub retries: Option<u32>,
+    /// How long a try may run, for rules that do not say.
+    pub timeout: Option<Duration>,
     pub grace: Duration,
     pub events: Option<EventsTo>,
     pub progress: Progress,
@@ -252,8 +258,11 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
         checksum_level: level(&args.force, variable)?,
         force: force(args.force),
         jobs: setting(args.jobs, "FLOW_JOBS", variable, parse_at_least_one)?,
+        mem_mib: setting(args.mem, "FLOW_MEM", variable, parse_memory)?,
+        gpus: setting(args.gpus, "FLOW_GPUS", variable, parse_count)?,
         on_failure: on_failure(args.keep_going, args.max_fail, variable)?,
         retries: setting(args.retries, "FLOW_RETRIES", variable, parse_count)?,
+        timeout: setting(args.timeout, "FLOW_TIMEOUT", variable, parse_timeout)?,
         grace: grace.unwrap_or(DEFAULT_GRACE),
         events: events.map(|path| match path.as_os_str() == "-" {
             true => EventsTo::Stdout,

@@ -16,7 +16,7 @@ use crate::event::json::path_json;
 use crate::history::{History, Store};
 use crate::pattern::Listing;
 use crate::plan::{Context, JobId, StandId};
-use crate::run::render;
+use crate::run::{Given, render};
 use crate::stale::explain::{Difference, explain};
 use crate::stale::{Reason, Verdict};
 use crate::ui::{Detail, Role, human, path, safe};
@@ -125,8 +125,10 @@ impl Shown<'_> {
     }
 
     fn command(&self, job: JobId) -> Option<BString> {
-        let tmp = BStr::new("$FLOW_TMP");
-        let rendered = render(&self.judged.plan, &self.opened.workflow, job, tmp).ok()?;
+        let plan = &self.judged.plan;
+        let needs = &plan.rule_of(&self.opened.workflow, job).needs;
+        let given = Given::asked(needs, 1, BStr::new("$FLOW_TMP"));
+        let rendered = render(plan, &self.opened.workflow, job, &given).ok()?;
         Some(rendered.text())
     }
 

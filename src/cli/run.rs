@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, judge, never_came};
-use super::{Exit, open, signals};
+use super::{Exit, machine, open, signals};
 use crate::disk::Real;
 use crate::event::{Event, json};
 use crate::exec::supervisor::SupervisorHandle;
@@ -129,6 +129,9 @@ fn run_options(options: &RunOptions) -> run::Options {
     let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     run::Options {
         jobs: options.jobs.map_or(processors, |jobs| jobs.get()),
+        mem_mib: options.mem_mib.or_else(machine::memory),
+        gpus: machine::gpus(options.gpus),
+        timeout: options.timeout,
         max_fail: match options.on_failure {
             OnFailure::KeepGoing => None,
             OnFailure::StopAfter(n) => Some(n.get()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::options::Param;
+use crate::lang::quantity::parse_mib;
 use crate::ui::safe;
 
 /// A level of `--checksum-level`.
@@ -15,6 +16,7 @@ pub(super) fn parse_level(text: &str) -> Result<u8, String> {
         _ => Err("it must be 0, 1, 2 or 3".into()),
     }
 }
+pub use crate::lang::quantity::parse_duration;
 
 /// `NAME=VALUE`.
 pub(super) fn parse_param(text: &str) -> Result<Param, String> {
@@ -49,6 +51,14 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(wrong)
 }
 
+/// A time that something may take.
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("it must be more than nothing".into()),
+        time => Ok(time),
+    }
+}
+
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -63,45 +73,11 @@ pub(super) fn parse_choice<T: ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, false).map_err(|_| format!("it is none of {}", choices.join(", ")))
 }
 
-/// `1h`, `30s`, `1m30s`, `500ms`: whole numbers with units, the larger first.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, u64); 5] = [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("ms", 1),
-    ];
-    let malformed = || "a duration is written as 30s, 1m30s, 1h or 500ms".to_string();
-    let too_long = || "it is too long".to_string();
-    let mut rest = text;
-    let mut milliseconds = 0u64;
-    let mut larger_units = UNITS.as_slice();
-    while !rest.is_empty() {
-        let number_end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(malformed)?;
-        let (number, behind) = rest.split_at(number_end);
-        let unit_end = behind
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at(unit_end);
-        let at = larger_units.iter().position(|(name, _)| *name == unit);
-        let (at, length) = at
-            .map(|at| (at, larger_units[at].1))
-            .ok_or_else(malformed)?;
-        if number.is_empty() {
-            return Err(malformed());
-        }
-        let number: u64 = number.parse().map_err(|_| too_long())?;
-        let part = number.checked_mul(length).ok_or_else(too_long)?;
-        milliseconds = milliseconds.checked_add(part).ok_or_else(too_long)?;
-        larger_units = &larger_units[at + 1..];
-        rest = behind;
-    }
-    match text.is_empty() {
-        true => Err(malformed()),
-        false => Ok(Duration::from_millis(milliseconds)),
+/// `16G`, in MiB.
+pub(super) fn parse_memory(text: &str) -> Result<u64, String> {
+    match parse_mib(text)? {
+        0 => Err("it must be more than nothing".into()),
+        mib => Ok(mib),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod diag;
 pub mod names;
 pub mod nearest;
+pub mod quantity;
 pub mod quote;
 pub mod recipe;
 pub mod span;

@@ -392,7 +392,7 @@ impl Plan {
                     }
                 }
             }
-            Expr::Cores => out.extend_from_slice(rule.needs.cores.to_string().as_bytes()),
+            Expr::Cores => out.extend_from_slice(rule.needs.cores_of(1).to_string().as_bytes()),
             Expr::Rule => out.extend_from_slice(rule.name.as_bytes()),
             Expr::Mem | Expr::Gpus | Expr::Job | Expr::Tmp | Expr::List(_) => {}
         }

@@ -1,7 +1,5 @@
 //! Hands jobs that must run to the scheduler: at first, and again whenever the plan has grown.
 
-use std::time::Duration;
-
 use super::{Barrier, Engine, Node};
 use crate::dense::Id;
 use crate::plan::JobId;
@@ -141,17 +139,21 @@ impl Engine<'_> {
             .limits
             .iter()
             .map(|limit| self.limits[limit.index()])
+            .collect::<Vec<_>>();
+        let need = |attempt: usize| Need {
+            cores: found.needs.cores_of(attempt as u32),
+            mem_mib: found.needs.mem_mib.of(attempt as u32).unwrap_or(0),
+            gpus: found.needs.gpus.of(attempt as u32).unwrap_or(0),
+            limits: limits.clone(),
+        };
+        let needs = (1..=found.needs.n_tries())
+            .map(|attempt| self.sched.need(need(attempt)))
             .collect();
-        let need = self.sched.need(Need {
-            cores: found.needs.cores,
-            limits,
-            ..Need::default()
-        });
         let kind = self.sched.kind(Kind {
-            needs: vec![need],
+            needs,
             priority: found.priority,
             tries: 1 + found.retries.unwrap_or(self.options.retries),
-            backoff: Duration::ZERO,
+            backoff: found.backoff,
         });
         self.kinds.insert(rule, kind);
         kind

@@ -7,6 +7,7 @@ use crate::event::{End, EventKind, Failure, JobFinished, JobRetry, Status, Usage
 use crate::exec::TaskId;
 use crate::history::output::Kind as LogKind;
 use crate::history::{History, Now};
+use crate::lang::quantity::shown_duration;
 use crate::plan::{JobId, PathId};
 use crate::sched::{self, Action};
 use crate::stale::print::Print;
@@ -21,7 +22,9 @@ impl Engine<'_> {
         let Some(running) = self.running.remove(&task) else {
             return;
         };
-        if leftovers > 0 && !running.is_cut {
+        self.gpus.give_back(&running.gpus);
+        let is_ended = running.is_cut || running.is_over_time;
+        if leftovers > 0 && !is_ended {
             let key = self.key_text(running.job);
             let processes = if leftovers == 1 {
                 "a process"
@@ -32,7 +35,7 @@ impl Engine<'_> {
                 "{key}: left {processes} behind, which flow has ended"
             ));
         }
-        if !end.is_ok() || running.is_cut {
+        if !end.is_ok() || is_ended {
             self.failed(running, Some(end), Some(usage), Failure::Process);
             return;
         }
@@ -228,7 +231,17 @@ impl Engine<'_> {
             .iter()
             .any(|action| matches!(action, Action::Retry { job, .. } if *job == running.idx));
         let key: BString = self.plan.key(job).into();
+        // What happens to it while it is being ended is nobody's fault but its time's.
+        let over_time = running.deadline.filter(|_| running.is_over_time);
+        let failure = match over_time {
+            Some((_, time)) if is_retried => {
+                let time = shown_duration(time);
+                Failure::Engine(format!("ran over its time of {time}, and was ended"))
+            }
+            _ => failure,
+        };
         let text = match &failure {
+            _ if over_time.is_some() => "over its time".into(),
             Failure::Process => end.as_ref().map_or(String::new(), |end| format!("{end:?}")),
             Failure::OutputsMissing(_) => "outputs missing".into(),
             Failure::Engine(why) => why.clone(),
@@ -252,6 +265,7 @@ impl Engine<'_> {
             self.clean_up(&running);
             let status = match (&end, running.is_cut) {
                 (_, true) => Status::Cancelled,
+                _ if over_time.is_some() => Status::Timeout,
                 (Some(End::Signaled(_)), _) => Status::Killed,
                 _ => Status::Failed,
             };

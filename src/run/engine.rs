@@ -5,6 +5,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::end::keep;
+use super::given::Gpus;
 use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
 use crate::dense::Table;
 use crate::event::{EventKind, JobFinished, Status, Tally};
@@ -24,9 +25,10 @@ impl<'a> Engine<'a> {
     pub(super) fn new(setup: Setup<'a>) -> Self {
         let totals = Totals {
             cores: setup.options.jobs,
-            mem_mib: None,
-            gpus: None,
+            mem_mib: setup.options.mem_mib,
+            gpus: Some(setup.options.gpus.len() as u32),
         };
+        let gpus = Gpus::new(&setup.options.gpus);
         let options = sched::Options {
             max_fail: setup.options.max_fail,
             shuffle: setup.options.shuffle,
@@ -54,6 +56,7 @@ impl<'a> Engine<'a> {
             sched,
             kinds: HashMap::new(),
             limits,
+            gpus,
             nodes: Table::default(),
             idx: Table::default(),
             barriers: HashMap::new(),
@@ -194,9 +197,9 @@ impl<'a> Engine<'a> {
             .cut(need)
             .iter()
             .map(|lack| match lack.resource {
-                Resource::Cores => format!("{} cores of {}", lack.wanted, lack.there),
-                Resource::Memory => format!("{} MiB of {}", lack.wanted, lack.there),
-                Resource::Gpus => format!("{} gpus of {}", lack.wanted, lack.there),
+                Resource::Cores => amount(lack.wanted, lack.there, "core"),
+                Resource::Memory => format!("{} MiB of memory of {}", lack.wanted, lack.there),
+                Resource::Gpus => amount(lack.wanted, lack.there, "gpu"),
                 Resource::Limit(_) => format!("{} permits of {}", lack.wanted, lack.there),
             })
             .collect();
@@ -209,9 +212,8 @@ impl<'a> Engine<'a> {
     /// Waits for the next message, and takes in all that have come.
     fn wait(&mut self) {
         let now = self.now();
-        let until = self
-            .wake_at
-            .map_or(TICK, |at| at.saturating_sub(now).min(TICK));
+        let next = self.wake_at.into_iter().chain(self.next_deadline()).min();
+        let until = next.map_or(TICK, |at| at.saturating_sub(now).min(TICK));
         match self.inbox.recv_timeout(until) {
             Ok(msg) => self.take(msg),
             Err(RecvTimeoutError::Timeout) => {
@@ -233,6 +235,7 @@ impl<'a> Engine<'a> {
         {
             self.take(msg);
         }
+        self.end_overtime();
     }
 
     fn take(&mut self, msg: Msg) {
@@ -274,7 +277,9 @@ impl<'a> Engine<'a> {
             }
             Msg::Suspend => {
                 self.signal_all(Signal::Suspend);
+                let before = self.now();
                 (self.suspend)();
+                self.shift_deadlines(self.now() - before);
                 self.signal_all(Signal::Resume);
             }
         }
@@ -376,4 +381,10 @@ impl<'a> Engine<'a> {
     pub(super) fn stop(&mut self, why: String) {
         self.lost.get_or_insert(why);
     }
+}
+
+/// `2 cores of 1`.
+fn amount(wanted: u64, there: u64, noun: &str) -> String {
+    let plural = if wanted == 1 { "" } else { "s" };
+    format!("{wanted} {noun}{plural} of {there}")
 }

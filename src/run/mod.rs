@@ -6,9 +6,11 @@
 mod add;
 mod end;
 mod engine;
+mod given;
 pub mod outputs;
 mod render;
 mod start;
+mod timeout;
 
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
@@ -29,6 +31,7 @@ use crate::sched::{self, JobIdx, KindId, Sched};
 use crate::stale::Judge;
 use crate::workflow::RuleId;
 
+pub use given::Given;
 pub use render::{Rendered, render};
 
 /// What comes in.
@@ -58,10 +61,16 @@ pub trait Sink {
 }
 
 /// Numbers that decide how a run behaves.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// Cores that jobs may take together.
     pub jobs: u32,
+    /// Memory that jobs may take together; `None`: it is not counted.
+    pub mem_mib: Option<u64>,
+    /// The gpus that jobs may use, as `CUDA_VISIBLE_DEVICES` names them.
+    pub gpus: Vec<BString>,
+    /// How long a try may run, for rules that do not say.
+    pub timeout: Option<Duration>,
     /// `None` goes on with everything that does not depend on a failure.
     pub max_fail: Option<u32>,
     /// For rules that do not say.
@@ -129,6 +138,12 @@ struct Running {
     /// Why it is being ended, when it is.
     is_cut: bool,
     tmp: Option<BString>,
+    /// The gpus that it has.
+    gpus: Vec<usize>,
+    /// When it has run over its time, since the start of the run; and that time.
+    deadline: Option<(Duration, Duration)>,
+    /// It has, and is being ended.
+    is_over_time: bool,
 }
 
 struct Engine<'a> {
@@ -149,6 +164,7 @@ struct Engine<'a> {
     sched: Sched,
     kinds: HashMap<RuleId, KindId>,
     limits: Vec<sched::LimitId>,
+    gpus: given::Gpus,
     nodes: Table<JobIdx, Node>,
     /// By job: its number in the scheduler.
     idx: Table<JobId, Option<JobIdx>>,

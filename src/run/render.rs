@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bstr::{BStr, BString, ByteSlice};
 use serde_json::{Map, Value, json};
 
+use super::Given;
 use crate::event::json::path_json;
 use crate::exec::{Script, ScriptWay, Task, TaskId};
 use crate::lang::ast::Hole;
@@ -62,13 +63,14 @@ fn shell_word(word: &[u8]) -> String {
     }
 }
 
-/// Fills the recipe of a job. `tmp` is the folder that it may call its own.
+/// Fills the recipe of a job.
 pub fn render(
     plan: &Plan,
     workflow: &Workflow,
     job: JobId,
-    tmp: &BStr,
+    given: &Given,
 ) -> anyhow::Result<Rendered> {
+    let tmp = given.tmp.as_bstr();
     let rule = plan.rule_of(workflow, job);
     let recipe = rule
         .recipe
@@ -78,7 +80,7 @@ pub fn render(
         plan,
         rule,
         job,
-        tmp,
+        given,
     };
     let mut uses_tmp = false;
     let mut fill = |hole: &Hole| {
@@ -127,6 +129,9 @@ pub fn render(
         }
     }
     let mut env: Vec<(BString, BString)> = Vec::new();
+    if let Some(gpus) = &given.gpu_names {
+        env.push(("CUDA_VISIBLE_DEVICES".into(), bstr::join(",", gpus).into()));
+    }
     for (name, value) in &workflow.env {
         env.push((name.as_str().into(), value.clone()));
     }
@@ -155,7 +160,7 @@ struct Values<'a> {
     plan: &'a Plan,
     rule: &'a Rule,
     job: JobId,
-    tmp: &'a BStr,
+    given: &'a Given,
 }
 
 impl<'a> Values<'a> {
@@ -243,14 +248,18 @@ impl<'a> Values<'a> {
                     }
                 }
             }
-            Expr::Cores => owned(self.rule.needs.cores.to_string()),
+            Expr::Cores => owned(self.given.cores.to_string()),
+            Expr::Gpus => owned(self.given.gpus.to_string()),
+            Expr::Mem => match self.given.mem_mib {
+                Some(mem) => owned(mem.to_string()),
+                None => text(Vec::new()),
+            },
             Expr::Rule => text(vec![Cow::Borrowed(BStr::new(&self.rule.name))]),
             Expr::Job => text(vec![Cow::Borrowed(self.plan.key(self.job))]),
             Expr::Tmp => Filled {
                 kind: ValueKind::File,
-                values: vec![Cow::Borrowed(self.tmp)],
+                values: vec![Cow::Borrowed(self.given.tmp.as_bstr())],
             },
-            Expr::Mem | Expr::Gpus => text(Vec::new()),
         }
     }
 
@@ -287,8 +296,10 @@ impl<'a> Values<'a> {
             "item": files(self.plan.item(self.job)),
             "captures": captures,
             "params": params,
-            "cores": self.rule.needs.cores,
-            "tmp": path_json(self.tmp),
+            "cores": self.given.cores,
+            "mem": self.given.mem_mib,
+            "gpus": self.given.gpus,
+            "tmp": path_json(self.given.tmp.as_bstr()),
         });
         description.to_string().into_bytes()
     }

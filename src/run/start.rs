@@ -5,7 +5,7 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Engine, Running, render};
+use super::{Engine, Given, Running, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
@@ -33,6 +33,9 @@ impl Engine<'_> {
             output_bytes: 0,
             is_cut: false,
             tmp: None,
+            gpus: Vec::new(),
+            deadline: None,
+            is_over_time: false,
         }
     }
 
@@ -51,8 +54,15 @@ impl Engine<'_> {
         self.make_folders(job)?;
         let task = TaskId(self.n_tasks);
         self.n_tasks += 1;
+        let rule = self.plan.rule_of(self.context.workflow, job);
         let tmp = self.store.tmp(task.0);
-        let rendered = render(&self.plan, self.context.workflow, job, tmp.as_bstr())
+        let mut given = Given::asked(&rule.needs, attempt, tmp.as_bstr()).cut(&self.options);
+        let gpus = self.gpus.free(given.gpus);
+        // A rule that says nothing of gpus sees what flow itself sees.
+        if rule.needs.gpus.of(attempt).is_some() {
+            given.gpu_names = Some(self.gpus.names(&gpus));
+        }
+        let rendered = render(&self.plan, self.context.workflow, job, &given)
             .map_err(|error| Failure::Engine(format!("{error:#}")))?;
         let tmp = rendered.tmp.clone();
         if let Some(tmp) = &tmp {
@@ -75,6 +85,10 @@ impl Engine<'_> {
         });
         let mut running = self.no_process(idx, job, attempt);
         (running.inputs, running.tmp) = (inputs, tmp);
+        let time = self.time_of(job, attempt);
+        running.deadline = time.map(|time| (self.now() + time, time));
+        self.gpus.take(&gpus);
+        running.gpus = gpus;
         self.running.insert(task, running);
         if let Err(error) = self.executor.start(rendered.into_task(task)) {
             self.stop(format!("{error:#}"));

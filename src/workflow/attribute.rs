@@ -1,7 +1,11 @@
 //! What stands in `[ ]` above a rule: limits, needs, order, retries.
 
+mod amounts;
+
+use std::time::Duration;
+
 use super::load::Loader;
-use super::{Limit, LimitId, RuleId};
+use super::{Cluster, Limit, LimitId, Needs, RuleId};
 use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Value};
 use crate::lang::names::ATTRIBUTES;
@@ -10,11 +14,13 @@ use crate::lang::nearest::nearest;
 /// The attributes of one rule.
 #[derive(Default)]
 pub struct Attributes {
-    pub cores: Option<u32>,
-    pub limits: Vec<LimitId>,
+    pub needs: Needs,
     pub after: Vec<RuleId>,
     pub priority: i32,
     pub retries: Option<u32>,
+    pub backoff: Duration,
+    pub cluster: Cluster,
+    pub checksum_level: Option<u8>,
 }
 
 /// Reads and checks the attributes of `rule`.
@@ -36,16 +42,33 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
         }
         seen.push(attribute);
         match name {
-            "cores" => {
-                found.cores = one_word(loader, attribute, "a number: `cores 2`")
-                    .and_then(|word| loader.number(word, "`cores`", 1));
-            }
+            "cores" => found.needs.cores = amounts::counts(loader, attribute, 1),
+            "mem" => found.needs.mem_mib = amounts::memory(loader, attribute),
+            "gpus" => found.needs.gpus = amounts::counts(loader, attribute, 0),
+            "time" => found.needs.time = amounts::times(loader, attribute),
             "retries" => {
                 found.retries = one_word(loader, attribute, "a number: `retries 3`")
                     .and_then(|word| loader.number(word, "`retries`", 0));
             }
+            "backoff" => found.backoff = amounts::backoff(loader, attribute),
             "priority" => found.priority = priority(loader, attribute).unwrap_or(0),
-            "jobs_limit" => found.limits.extend(jobs_limit(loader, rule, attribute)),
+            "jobs_limit" => found
+                .needs
+                .limits
+                .extend(jobs_limit(loader, rule, attribute)),
+            "queue" => found.cluster.queue = text(loader, attribute, "a name: `queue long`"),
+            "native" => {
+                found.cluster.native = text(loader, attribute, "options: `native \"-l foo=1\"`");
+            }
+            "local" => found.cluster.is_local = true,
+            "group" => {
+                found.cluster.group = one_word(loader, attribute, "a number: `group 10`")
+                    .and_then(|word| loader.number(word, "`group`", 1))
+                    .unwrap_or(1);
+            }
+            "checksum_level" => {
+                found.checksum_level = checksum_level(loader, attribute);
+            }
             "after" => after(loader, attribute, &mut found.after),
             _ if ATTRIBUTES.iter().any(|form| form.name == name) => loader.diags.push(
                 Diag::error("E0290", format!("the attribute `{name}` does not work yet")).at(
@@ -56,6 +79,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             _ => unknown(loader, attribute),
         }
     }
+    amounts::check_tries(loader, rule, &found);
     found
 }
 
@@ -79,13 +103,6 @@ fn one_word<'a>(
 ) -> Option<&'a ast::Word> {
     match attribute.values.as_slice() {
         [Value::Word(word)] => Some(word),
-        [Value::List(list)] => {
-            loader.diags.push(
-                Diag::error("E0290", "one value per try does not work yet")
-                    .at(list.span, "this version of flow takes one value"),
-            );
-            None
-        }
         _ => {
             loader.diags.push(
                 Diag::error("E0222", format!("`{}` takes {takes}", attribute.name.value))
@@ -94,6 +111,29 @@ fn one_word<'a>(
             None
         }
     }
+}
+
+/// The text of the one word that the attribute takes.
+fn text(loader: &mut Loader, attribute: &Attribute, takes: &str) -> Option<String> {
+    let word = one_word(loader, attribute, takes)?;
+    Some(loader.text(word)?.to_string())
+}
+
+fn checksum_level(loader: &mut Loader, attribute: &Attribute) -> Option<u8> {
+    let word = one_word(
+        loader,
+        attribute,
+        "a number from 0 to 4: `checksum_level 3`",
+    )?;
+    let level = loader.number(word, "`checksum_level`", 0)?;
+    if level > 4 {
+        loader.diags.push(
+            Diag::error("E0208", "`checksum_level` must be at most 4")
+                .at(word.span, format!("this is {level}")),
+        );
+        return None;
+    }
+    Some(level as u8)
 }
 
 fn priority(loader: &mut Loader, attribute: &Attribute) -> Option<i32> {

@@ -4,7 +4,7 @@ use super::captures::Captures;
 use super::expr::{Expr, Part, Word};
 use super::load::{Loader, unknown_name};
 use super::scope::{BUILT_IN, Scope, Site, Unknown};
-use super::{Extra, Factor, Needs, Output, Rule, Source, recipe};
+use super::{Extra, Factor, Output, Rule, Source, recipe};
 use crate::lang::ast::{self, FilterKind, Glob, Piece, Verb};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
@@ -97,13 +97,13 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             using: Vec::new(),
             outputs: Vec::new(),
             recipe: None,
-            needs: Needs {
-                cores: attributes.cores.unwrap_or(1),
-                limits: attributes.limits,
-            },
+            needs: attributes.needs,
             after: attributes.after,
             priority: attributes.priority,
             retries: attributes.retries,
+            backoff: attributes.backoff,
+            cluster: attributes.cluster,
+            checksum_level: attributes.checksum_level,
             captures: Vec::new(),
             flat_captures: Vec::new(),
         },

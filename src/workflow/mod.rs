@@ -13,6 +13,8 @@ pub mod recipe;
 pub mod scope;
 pub mod shape;
 
+use std::time::Duration;
+
 use bstr::BString;
 
 use crate::dense::{Interner, Table};
@@ -137,11 +139,72 @@ impl Output {
     }
 }
 
-/// What one job takes.
+/// One value per try; the last holds for all further tries. Empty: the rule says nothing.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct PerTry<T>(pub Vec<T>);
+
+impl<T> Default for PerTry<T> {
+    fn default() -> Self {
+        PerTry(Vec::new())
+    }
+}
+
+impl<T: Copy> PerTry<T> {
+    /// The value of a try; they count from 1.
+    pub fn of(&self, attempt: u32) -> Option<T> {
+        let at = (attempt.max(1) - 1) as usize;
+        self.0.get(at).or(self.0.last()).copied()
+    }
+}
+
+/// What one job takes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Needs {
-    pub cores: u32,
+    pub cores: PerTry<u32>,
+    /// In MiB.
+    pub mem_mib: PerTry<u64>,
+    pub gpus: PerTry<u32>,
+    /// How long a try may run.
+    pub time: PerTry<Duration>,
     pub limits: Vec<LimitId>,
+}
+
+impl Needs {
+    /// A rule that says nothing takes one core.
+    pub fn cores_of(&self, attempt: u32) -> u32 {
+        self.cores.of(attempt).unwrap_or(1)
+    }
+
+    /// For how many tries something is said.
+    pub fn n_tries(&self) -> usize {
+        let lengths = [self.cores.0.len(), self.mem_mib.0.len(), self.gpus.0.len()];
+        lengths
+            .into_iter()
+            .fold(self.time.0.len().max(1), usize::max)
+    }
+}
+
+/// How a rule's jobs are sent to a cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cluster {
+    pub queue: Option<String>,
+    /// Options in the scheduler's own words.
+    pub native: Option<String>,
+    /// Never sent: its jobs run where flow runs.
+    pub is_local: bool,
+    /// So many jobs in one submission; at least 1.
+    pub group: u32,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Cluster {
+            queue: None,
+            native: None,
+            is_local: false,
+            group: 1,
+        }
+    }
 }
 
 pub struct Rule {
@@ -164,6 +227,11 @@ pub struct Rule {
     pub priority: i32,
     /// `None`: the run's default.
     pub retries: Option<u32>,
+    /// From a failed try to the next.
+    pub backoff: Duration,
+    pub cluster: Cluster,
+    /// `None`: the run's default.
+    pub checksum_level: Option<u8>,
     /// The captures that its jobs' items bring along.
     pub captures: Vec<NameId>,
     /// Captures whose text is known to have no `/` in it.

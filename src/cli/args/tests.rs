@@ -62,8 +62,11 @@ fn nothing_typed_leaves_the_defaults() {
         force: Force::Rules(vec![]),
         checksum_level: None,
         jobs: None,
+        mem_mib: None,
+        gpus: None,
         on_failure: OnFailure::StopAfter(n(1)),
         retries: None,
+        timeout: None,
         grace: Duration::from_secs(2),
         events: None,
         progress: Progress::Auto,
@@ -78,7 +81,8 @@ fn everything_can_be_typed() {
     let options = run(
         "flow -C dir run main.flow a.bam -j 4 --max-fail 3 --force trim --force=sort --set a=1 \
          --set b= --workdir w --state-dir s --events - --retries 2 -v --progress lines \
-         --color always --shuffle 7 --grace 1m30s --checksum-level 1 b.bam",
+         --mem 1.5G --gpus 2 --timeout 2h --color always --shuffle 7 --grace 1m30s \
+         --checksum-level 1 b.bam",
     );
     let param = |name: &str, value: &str| Param {
         name: name.into(),
@@ -100,8 +104,11 @@ fn everything_can_be_typed() {
         force: Force::Rules(vec!["trim".into(), "sort".into()]),
         checksum_level: Some(1),
         jobs: Some(n(4)),
+        mem_mib: Some(1536),
+        gpus: Some(2),
         on_failure: OnFailure::StopAfter(n(3)),
         retries: Some(2),
+        timeout: Some(Duration::from_secs(7200)),
         grace: Duration::from_secs(90),
         events: Some(EventsTo::Stdout),
         progress: Progress::Lines,
@@ -137,7 +144,7 @@ fn a_flag_is_stronger_than_a_variable() {
     assert_eq!(run("FLOW_JOBS= flow run").jobs, None);
     let options = run(
         "FLOW_WORKDIR=w FLOW_STATE_DIR=s FLOW_EVENTS=e FLOW_RETRIES=2 FLOW_PROGRESS=none \
-         FLOW_COLOR=never FLOW_GRACE=5s FLOW_SHUFFLE=9 flow run",
+         FLOW_MEM=2G FLOW_GPUS=0 FLOW_TIMEOUT=5m FLOW_COLOR=never FLOW_GRACE=5s FLOW_SHUFFLE=9 flow run",
     );
     assert_eq!(options.place.workdir, Some("w".into()));
     assert_eq!(options.place.state_dir, Some("s".into()));
@@ -146,6 +153,8 @@ fn a_flag_is_stronger_than_a_variable() {
         (options.retries, options.progress),
         (Some(2), Progress::None)
     );
+    assert_eq!((options.mem_mib, options.gpus), (Some(2048), Some(0)));
+    assert_eq!(options.timeout, Some(Duration::from_secs(300)));
     assert_eq!(options.common.color, When::Never);
     assert_eq!(
         (options.grace, options.shuffle),

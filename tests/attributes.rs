@@ -1,0 +1,197 @@
+//! What stands in `[ ]` above a rule does what it says.
+
+mod common;
+
+use common::{Ended, Project};
+
+/// Runs `flow run` and gives what the events say of each job's end: `status attempt`.
+fn ends(project: &Project, args: &[&str]) -> (Ended, Vec<String>) {
+    let args: Vec<&str> = ["run", "--events", "events"]
+        .iter()
+        .chain(args)
+        .copied()
+        .collect();
+    let ended = project.flow(&args);
+    let events = project.read("events");
+    let ends = events.lines().filter_map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |name: &str| event[name].to_string().replace('"', "");
+        (event["event"] == "job_finished")
+            .then(|| format!("{} {} {}", text("job"), text("status"), text("attempt")))
+    });
+    (ended, ends.collect())
+}
+
+mod amounts {
+    use super::*;
+
+    #[test]
+    fn a_list_has_one_value_for_each_try() {
+        let project = Project::new(
+            "[cores [1, 2], mem [64M, 128M, 1G], retries 3]\n\
+             originate a -> a\n    echo {cores} {mem} {gpus} >> tries\n    test {mem} = 1024 && touch {output}\n",
+        );
+        let (ended, ends) = ends(&project, &["-j2", "--mem", "2G"]);
+        ended.expect(0);
+        assert_eq!(project.read("tries"), "1 64 0\n2 128 0\n2 1024 0\n");
+        assert_eq!(ends, ["a ok 3"]);
+    }
+
+    #[test]
+    fn values_may_be_params() {
+        let project = Project::new(
+            "param threads = 2\nlet much = 1G\n\
+             [cores {threads}, mem [64M, {much}]]\n\
+             originate a -> a\n    echo {cores} {mem} > {output}\n",
+        );
+        project.flow(&["run", "-j4"]).expect(0);
+        assert_eq!(project.read("a"), "2 64\n");
+        project
+            .flow(&["run", "-j4", "-B", "--set", "threads=3"])
+            .expect(0);
+        assert_eq!(project.read("a"), "3 64\n");
+        project
+            .flow(&["run", "--set", "threads=0"])
+            .expect(3)
+            .says(&["`cores` must be at least 1"]);
+    }
+
+    /// Each job notes how many of its kind are at work, itself included.
+    fn crowd(attribute: &str) -> Project {
+        Project::new(&format!(
+            "[{attribute}]\noriginate a -> a b c d\n    mkdir at-{{output}}\n    \
+             ls -d at-* | wc -l > {{output}}\n    sleep 0.1\n    rmdir at-{{output}}\n"
+        ))
+    }
+
+    fn most_at_once(project: &Project) -> u32 {
+        let counts = ["a", "b", "c", "d"].map(|file| project.read(file));
+        counts
+            .iter()
+            .map(|n| n.trim().parse().unwrap())
+            .max()
+            .unwrap()
+    }
+
+    #[test]
+    fn jobs_share_the_memory_and_gpus_there_are() {
+        let cases = [
+            ("mem 1G", ["--mem", "2G"], 2),
+            ("mem 1.5G", ["--mem", "2G"], 1),
+            ("gpus 1", ["--gpus", "2"], 2),
+            ("gpus 2", ["--gpus", "2"], 1),
+        ];
+        for (attribute, option, most) in cases {
+            let project = crowd(attribute);
+            let [name, value] = option;
+            project.flow(&["run", "-j4", name, value]).expect(0);
+            assert!(most_at_once(&project) <= most, "{attribute}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_there_is_takes_all_and_runs_alone() {
+        let project = crowd("cores 8, mem 64G, gpus 3");
+        let options = ["run", "-j2", "--mem", "1G", "--gpus", "1"];
+        project.flow(&options).expect(0).says(&[
+            "8 cores of 2",
+            "65536 MiB of memory of 1024",
+            "3 gpus of 1",
+            "runs alone",
+        ]);
+        assert_eq!(most_at_once(&project), 1);
+        project.write(
+            "workflow.flow",
+            "[cores 8, mem 64G, gpus 3]\noriginate a -> e\n    \
+             echo {cores} {mem} {gpus} $CUDA_VISIBLE_DEVICES > {output}\n",
+        );
+        project.flow(&options).expect(0);
+        assert_eq!(project.read("e"), "2 1024 1 0\n");
+    }
+
+    #[test]
+    fn each_job_has_a_gpu_of_its_own() {
+        let project = Project::new(
+            "[gpus 1]\noriginate a -> a b c d\n    mkdir gpu-$CUDA_VISIBLE_DEVICES\n    \
+             sleep 0.05\n    rmdir gpu-$CUDA_VISIBLE_DEVICES\n    \
+             echo $CUDA_VISIBLE_DEVICES > {output}\n",
+        );
+        let mut command = project.command(&["run", "-j4"]);
+        command.env("CUDA_VISIBLE_DEVICES", "4,7");
+        Ended::from(command.output().unwrap()).expect(0);
+        let gpus = ["a", "b", "c", "d"].map(|file| project.read(file));
+        assert!(
+            gpus.iter().all(|gpu| gpu == "4\n" || gpu == "7\n"),
+            "{gpus:?}"
+        );
+    }
+}
+
+mod time {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn ends_a_job_that_runs_over() {
+        let project =
+            Project::new("[time 300ms]\noriginate a -> a\n    echo begun\n    sleep 60\n");
+        let start = Instant::now();
+        let (ended, ends) = ends(&project, &[]);
+        ended.expect(1).says(&["ran over its time", "| begun"]);
+        assert!(start.elapsed() < Duration::from_secs(20));
+        assert_eq!(ends, ["a timeout 1"]);
+    }
+
+    #[test]
+    fn ends_what_does_not_listen_too() {
+        let project = Project::new(
+            "originate a -> a\n    trap '' TERM\n    touch {output}\n    while :; do sleep 0.1; done\n",
+        );
+        let (ended, ends) = ends(&project, &["--timeout", "300ms", "--grace", "100ms"]);
+        ended.expect(1);
+        assert_eq!(ends, ["a timeout 1"]);
+        assert!(!project.has("a"), "what it left is no output");
+    }
+
+    #[test]
+    fn a_job_that_uses_its_last_moment_to_end_well_has_run_over_all_the_same() {
+        let project = Project::new(
+            "[time 300ms]\noriginate a -> a\n    trap 'touch {output}; exit 0' TERM\n    \
+             while :; do sleep 0.05; done\n",
+        );
+        let (ended, ends) = ends(&project, &[]);
+        ended.expect(1);
+        assert_eq!(ends, ["a timeout 1"]);
+    }
+
+    #[test]
+    fn a_rule_is_stronger_than_the_option_and_each_try_has_its_own() {
+        let project = Project::new(
+            "[time [300ms, 1m], retries 1]\noriginate a -> a\n    \
+             test -e tried || { touch tried; sleep 60; }\n    touch {output}\n",
+        );
+        let (ended, ends) = ends(&project, &["--timeout", "1ms"]);
+        ended.expect(0).says(&["ran over its time of 300ms"]);
+        assert_eq!(ends, ["a ok 2"]);
+    }
+}
+
+mod retries {
+    use super::*;
+
+    #[test]
+    fn backoff_waits_between_tries_and_holds_nothing() {
+        // With one core the second job can only run while the first waits.
+        let project = Project::new(
+            "[retries 1, backoff 400ms, priority 1]\noriginate a -> a\n    \
+             date +%s%N >> times\n    test -e tried || { touch tried; exit 1; }\n    touch {output}\n\n\
+             originate b -> b\n    date +%s%N >> times\n    touch {output}\n",
+        );
+        project.flow(&["run", "-j1"]).expect(0);
+        let times = project.read("times");
+        let times: Vec<u64> = times.lines().map(|time| time.parse().unwrap()).collect();
+        assert_eq!(times.len(), 3, "the second job comes between the tries");
+        assert!(times[2] - times[0] >= 400_000_000, "{times:?}");
+    }
+}
