@@ -26,7 +26,10 @@ pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
 fn text(workflow: &Workflow, style: Style) -> String {
     let mut rows: Vec<(&str, String, String, &str)> = Vec::new();
     for rule in workflow.rules.values() {
-        let verb = rule.verb.keyword().to_string();
+        let mut verb = rule.verb.keyword().to_string();
+        if let Some(condition) = rule.active_if.as_ref().filter(|_| !rule.is_active()) {
+            verb += &format!(", inactive (active_if {})", condition.text);
+        }
         rows.push((
             "Rules",
             rule.name.clone(),

@@ -206,6 +206,15 @@ impl Shown<'_> {
             .filter(|row| matches!(row, Row::Job(_, State::Fresh)))
             .count();
         let n_unknown = rows.len() - n_run - n_fresh;
+        if options.common.detail == Detail::Verbose {
+            for rule in self.opened.workflow.rules.values() {
+                if let Some(condition) = rule.active_if.as_ref().filter(|_| !rule.is_active()) {
+                    let condition = safe::line(condition.text.as_bytes());
+                    let why = format!("takes no part: active_if {condition}");
+                    writeln!(out, "{}  {}", rule.name, style.paint(Role::Faint, why))?;
+                }
+            }
+        }
         if n_run + n_unknown == 0 && !options.all {
             let jobs = human::counted(n_fresh as u64, "job");
             writeln!(out, "everything is up to date ({jobs})")?;

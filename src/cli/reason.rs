@@ -11,8 +11,9 @@ use crate::stale::explain::{Change, Difference, Stamp};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "forced",
+    "always",
     "output is missing",
     "input is newer",
     "last try was cut off",
@@ -29,16 +30,17 @@ pub const KINDS: [&str; 11] = [
 pub fn kind(reason: Reason) -> usize {
     match reason {
         Reason::Forced => 0,
-        Reason::OutputMissing(_) => 1,
-        Reason::InputNewer { .. } => 2,
-        Reason::Unfinished => 3,
-        Reason::Failed => 4,
-        Reason::OutputChanged(_) => 5,
-        Reason::InputChanged(_) => 6,
-        Reason::InputsDiffer => 7,
-        Reason::RecipeChanged => 8,
-        Reason::ParamsChanged => 9,
-        Reason::Upstream(_) => 10,
+        Reason::Always => 1,
+        Reason::OutputMissing(_) => 2,
+        Reason::InputNewer { .. } => 3,
+        Reason::Unfinished => 4,
+        Reason::Failed => 5,
+        Reason::OutputChanged(_) => 6,
+        Reason::InputChanged(_) => 7,
+        Reason::InputsDiffer => 8,
+        Reason::RecipeChanged => 9,
+        Reason::ParamsChanged => 10,
+        Reason::Upstream(_) => 11,
     }
 }
 
@@ -46,6 +48,7 @@ pub fn kind(reason: Reason) -> usize {
 pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
     match reason {
         Reason::Forced => "forced".into(),
+        Reason::Always => "always".into(),
         Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
         Reason::InputNewer { input, output } => {
             format!(
@@ -140,6 +143,7 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
     let name = |path| path_json(plan.path(path));
     let mut value = match reason {
         Reason::Forced => json!({"kind": "forced"}),
+        Reason::Always => json!({"kind": "always"}),
         Reason::OutputMissing(path) => json!({"kind": "output_missing", "path": name(path)}),
         Reason::InputNewer { input, output } => {
             json!({"kind": "input_newer", "input": name(input), "output": name(output)})

@@ -67,6 +67,7 @@ pub fn judge<'a>(
             return Err(Exit::NoSuchTarget);
         }
     };
+    shown.extend(inactive_targets(&opened.workflow, targets));
     let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);
@@ -200,6 +201,20 @@ fn wanted(
     } else {
         Err(diags)
     }
+}
+
+/// Rules that were asked for and take no part.
+fn inactive_targets(workflow: &Workflow, targets: &[BString]) -> Vec<Diag> {
+    let named = targets.iter().filter_map(|target| target.to_str().ok());
+    let named = named.filter_map(|name| Some(&workflow.rules[rule(workflow, name)?]));
+    let inactive = named.filter(|rule| !rule.is_active());
+    inactive
+        .filter_map(|rule| {
+            let condition = rule.active_if.as_ref()?;
+            let text = format!("`{}` was asked for, and takes no part", rule.name);
+            Some(Diag::warning("W0342", text).at(condition.span, "not so in this run"))
+        })
+        .collect()
 }
 
 fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BString) -> Diag {

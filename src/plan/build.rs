@@ -63,6 +63,9 @@ impl Plan {
     /// The jobs of one rule, whose upstream rules were expanded before.
     pub(super) fn expand(&mut self, context: Context, id: RuleId) -> Vec<Entry> {
         let rule = &context.workflow.rules[id];
+        if !rule.is_active() {
+            return Vec::new();
+        }
         let pending = self.pending_extras(context, id, rule);
         if pending.is_empty() {
             return self.expand_now(context, id);

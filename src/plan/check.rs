@@ -93,7 +93,10 @@ impl Plan {
         let Some(factor) = rule.factors.first() else {
             return;
         };
-        if self.seen[id].matched > 0 || !self.is_complete(id) {
+        if self.seen[id].matched > 0 || !self.is_complete(id) || !rule.is_active() {
+            return;
+        }
+        if rule.is_optional {
             return;
         }
         if self.seen[id].items > 0 {
@@ -112,6 +115,9 @@ impl Plan {
             let Source::Files(word) = source else {
                 continue;
             };
+            if has_inactive_source(context, factor) {
+                return;
+            }
             let diag = Diag::error("E0322", format!("`{}` has no items", rule.name))
                 .at(word.span, "no file matches this");
             let near = self.nearest_folder(context, word);
@@ -255,6 +261,18 @@ impl Plan {
             );
         }
     }
+}
+
+/// Whether a source is a rule that takes no part, or names files that such a rule would make.
+fn has_inactive_source(context: Context, factor: &Factor) -> bool {
+    let workflow = context.workflow;
+    factor.sources.iter().any(|source| match source {
+        Source::Rule(rule) => !workflow.rules[*rule].is_active(),
+        Source::Files(word) => workflow
+            .rules
+            .iter()
+            .any(|(id, rule)| !rule.is_active() && workflow.may_make(id, word)),
+    })
 }
 
 /// How much two texts have in common at their ends; more is nearer.

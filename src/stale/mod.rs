@@ -21,7 +21,7 @@ use crate::history::{History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
-use crate::workflow::RuleId;
+use crate::workflow::{Rule, RuleId};
 
 use compare::{Compare, Times};
 use print::Print;
@@ -54,6 +54,8 @@ impl Default for Level {
 pub enum Reason {
     /// It was asked for by `--force` or `--always-make`.
     Forced,
+    /// Its rule says so: it runs each time it is asked for.
+    Always,
     OutputMissing(PathId),
     /// An input is newer than the oldest output, and nothing is recorded.
     InputNewer {
@@ -188,12 +190,13 @@ impl Judge {
         let mut fresh_splits = Vec::new();
         for job in jobs {
             let rule = plan.rule_of(context.workflow, job);
-            let (is_split, verb) = (rule.makes_unknown_files(), rule.verb);
+            let is_split = rule.makes_unknown_files();
             let files = match is_split {
                 true => self.split_outputs(plan, context, disk, history, job),
                 false => plan.outputs(job).to_vec(),
             };
-            let verdict = self.verdict_of(plan, context, history, verb, job, &files);
+            let rule = plan.rule_of(context.workflow, job);
+            let verdict = self.verdict_of(plan, context, history, rule, job, &files);
             self.verdicts[job] = verdict;
             if is_split && verdict == Verdict::Fresh {
                 self.note_foreign(plan, context, disk, job, &files);
@@ -255,7 +258,7 @@ impl Judge {
         plan: &Plan,
         context: Context,
         history: &dyn History,
-        verb: Verb,
+        rule: &Rule,
         job: JobId,
         outputs: &[PathId],
     ) -> Verdict {
@@ -280,6 +283,9 @@ impl Judge {
         if self.forced.has(plan.jobs[job].rule) {
             return Verdict::Stale(Reason::Forced);
         }
+        if rule.is_always {
+            return Verdict::Stale(Reason::Always);
+        }
         for &output in outputs {
             match self.facts.get(output) {
                 Look::There { time, .. } => times.output(time, output),
@@ -292,7 +298,7 @@ impl Judge {
             .last(plan.key(job))
             .filter(|_| self.level > Level::TIMES);
         if last.is_none_or(|last| last.past.is_none())
-            && let Some(reason) = self.by_times(plan, verb, job, &times)
+            && let Some(reason) = self.by_times(plan, rule.verb, job, &times)
         {
             return Verdict::Stale(reason);
         }

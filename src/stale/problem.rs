@@ -61,6 +61,15 @@ fn missing_input(plan: &Plan, context: Context, wanted: &Wanted, missing: &Missi
         "it is needed for {}",
         names.join(", which is needed for ")
     ));
+    let mut rules = context.workflow.rules.iter();
+    let inactive =
+        rules.find(|(id, rule)| !rule.is_active() && context.workflow.may_make_path(*id, text));
+    if let Some((_, rule)) = inactive
+        && let Some(condition) = &rule.active_if
+    {
+        let note = format!("`{}` would make it, and takes no part", rule.name);
+        return diag.and(condition.span, "not so in this run").note(note);
+    }
     let made = plan
         .paths
         .ids()

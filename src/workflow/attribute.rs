@@ -1,5 +1,6 @@
 //! What stands in `[ ]` above a rule: limits, needs, order, retries.
 
+pub mod active;
 mod amounts;
 
 use std::time::Duration;
@@ -11,12 +12,17 @@ use crate::lang::ast::{self, Attribute, Value};
 use crate::lang::names::ATTRIBUTES;
 use crate::lang::nearest::nearest;
 
+use active::ActiveIf;
+
 /// The attributes of one rule.
 #[derive(Default)]
 pub struct Attributes {
     pub needs: Needs,
     pub after: Vec<RuleId>,
     pub priority: i32,
+    pub active_if: Option<ActiveIf>,
+    pub is_always: bool,
+    pub is_optional: bool,
     pub retries: Option<u32>,
     pub backoff: Duration,
     pub cluster: Cluster,
@@ -69,6 +75,9 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "checksum_level" => {
                 found.checksum_level = checksum_level(loader, attribute);
             }
+            "active_if" => found.active_if = active::resolve(loader, attribute),
+            "always" => found.is_always = true,
+            "optional" => found.is_optional = true,
             "after" => after(loader, attribute, &mut found.after),
             _ if ATTRIBUTES.iter().any(|form| form.name == name) => loader.diags.push(
                 Diag::error("E0290", format!("the attribute `{name}` does not work yet")).at(

@@ -22,6 +22,7 @@ use crate::lang::Span;
 use crate::lang::ast::Verb;
 use crate::pattern::{Filter, NameId, Pattern, Shape, intersects};
 
+pub use attribute::active::ActiveIf;
 pub use expr::{Expr, Fact, FileSet, Part, Word};
 pub use load::load;
 pub use param::{Override, Param, Type};
@@ -225,6 +226,12 @@ pub struct Rule {
     pub needs: Needs,
     pub after: Vec<RuleId>,
     pub priority: i32,
+    /// `None`: it takes part always.
+    pub active_if: Option<ActiveIf>,
+    /// Its jobs run each time they are asked for.
+    pub is_always: bool,
+    /// To have no items is no mistake.
+    pub is_optional: bool,
     /// `None`: the run's default.
     pub retries: Option<u32>,
     /// From a failed try to the next.
@@ -239,6 +246,13 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether it takes part; one that does not has no items.
+    pub fn is_active(&self) -> bool {
+        self.active_if
+            .as_ref()
+            .is_none_or(|condition| condition.holds)
+    }
+
     /// Its jobs' outputs are known only when they have run.
     pub fn makes_unknown_files(&self) -> bool {
         matches!(self.verb, Verb::Split | Verb::Subdivide)

@@ -211,9 +211,10 @@ pub fn by_words(
     }
     let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(named).collect();
     let mut fed_back = Vec::new();
+    let is_active = |rule: RuleId| rules[rule].is_active();
     let mut upstream_by_words = Table::filled(rules.len(), Vec::new());
     for (id, rule) in rules.iter() {
-        upstream_by_words[id] = upstream_of(id, rule, &index, &by_name, &mut fed_back);
+        upstream_by_words[id] = upstream_of(id, rule, &index, &by_name, &is_active, &mut fed_back);
     }
     let upstream = |rule: RuleId| -> Vec<RuleId> {
         let names = by_name[rule.index()].iter();
@@ -319,6 +320,7 @@ fn upstream_of(
     rule: &Rule,
     index: &Index,
     by_name: &[Vec<RuleId>],
+    is_active: &dyn Fn(RuleId) -> bool,
     fed_back: &mut Vec<(RuleId, RuleId)>,
 ) -> Vec<RuleId> {
     let mut found: Vec<RuleId> = Vec::new();
@@ -332,6 +334,10 @@ fn upstream_of(
                 continue;
             }
             if !intersects(&[&made.shape, &wanted_shape, &filter]) {
+                continue;
+            }
+            // It makes nothing, so that nobody waits for it.
+            if !is_active(made.rule) {
                 continue;
             }
             if made.rule == id || depends_on(made.rule, id, by_name) {
