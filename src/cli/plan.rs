@@ -343,9 +343,9 @@ struct Counts {
 impl Counts {
     fn jobs(&self) -> String {
         match (self.run, self.fresh, self.unknown) {
-            (0, 0, _) => "?".into(),
             (run, 0, 0) => human::count(run),
-            (run, 0, _) => format!("{}+?", human::count(run)),
+            (0, _, 1..) => "?".into(),
+            (run, _, 1..) => format!("{}+?", human::count(run)),
             (run, fresh, _) => format!("{} of {}", human::count(run), human::count(run + fresh)),
         }
     }
