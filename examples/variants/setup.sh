@@ -48,11 +48,12 @@ chmod 755 "$folder"
 
 # Unpacked, not installed: the assembler in `spades` is of no use here, and small images install
 # no documentation, which is where Bowtie 2's example lies.
+download() { apt-get download -qq -o APT::Sandbox::User=root "$1"; }
 fetch() {
     say "fetching $1"
     (
         cd "$folder"
-        apt-get download -qq "$1" || { as_root apt-get update -qq && apt-get download -qq "$1"; }
+        download "$1" || { as_root apt-get update -qq && download "$1"; }
         dpkg-deb -x "$1"_*.deb "$folder"
     ) || die "cannot fetch the package $1"
 }
