@@ -313,7 +313,7 @@ fn after_orders_without_files() {
     project
         .flow(&["run", "-j2", "first"])
         .expect(0)
-        .says(&["2 done"]);
+        .says(&["2 jobs to run", "2 done"]);
     // Nothing becomes stale by it.
     project.touch("2");
     assert_eq!(project.planned(&[]), [""; 0]);

@@ -259,6 +259,7 @@ impl Engine<'_> {
     }
 
     fn n_jobs(&self) -> usize {
-        self.nodes.ids().len()
+        let is_job = |node: &&Node| matches!(node, Node::Job(_));
+        self.nodes.values().iter().filter(is_job).count()
     }
 }
