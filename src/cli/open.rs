@@ -104,11 +104,15 @@ pub fn open(
         Ok(bytes) => bytes,
         Err(error) => {
             let shown = crate::ui::path(path.as_os_str().as_bytes());
-            let mut diag = Diag::error("E0001", format!("the workflow {shown} cannot be read"))
-                .note(error.to_string());
-            if common.named_workflow.is_none() {
-                diag = diag.help("name another one: `flow COMMAND FILE.flow`");
-            }
+            let mut diag = match (error.kind(), &common.named_workflow) {
+                (std::io::ErrorKind::NotFound, None) => {
+                    Diag::error("E0001", format!("there is no {shown} in this folder"))
+                        .help("go to its folder: `flow COMMAND -C FOLDER`")
+                        .help("or name another workflow: `flow COMMAND FILE.flow`")
+                }
+                _ => Diag::error("E0001", format!("the workflow {shown} cannot be read"))
+                    .note(error.to_string()),
+            };
             let near = near_workflows(path);
             if !near.is_empty() {
                 diag = diag.note(format!("there is {}", near.join(", ")));
