@@ -373,6 +373,9 @@ fn resolve_words(
                             (Unknown::Name { nearest: None }, Site::Output | Site::Extra) => {
                                 no_capture(hole)
                             }
+                            (Unknown::Name { nearest: None }, Site::Source) => {
+                                no_template(word, hole, rule.rule)
+                            }
                             _ => unknown_name(hole, unknown),
                         };
                         loader.diags.push(diag);
@@ -392,6 +395,22 @@ fn resolve_words(
     } else {
         Vec::new()
     }
+}
+
+/// A source that was meant to capture, as in other workflow languages.
+fn no_template(word: &ast::Word, hole: &ast::Hole, rule: Option<&ast::Rule>) -> Diag {
+    let name = &hole.name.value;
+    let diag = Diag::error("E0230", format!("nothing is named `{name}` here"))
+        .at(hole.span, "a source captures nothing; a filter does");
+    let has_filter = |rule: &ast::Rule| rule.factors.iter().any(|factor| factor.filter.is_some());
+    if rule.is_none_or(has_filter) {
+        return diag;
+    }
+    let before = Span {
+        end: word.span.start,
+        ..word.span
+    };
+    diag.fix(format!("capture `{name}` with `match`"), before, "match ")
 }
 
 fn no_capture(hole: &ast::Hole) -> Diag {
