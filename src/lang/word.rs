@@ -62,6 +62,8 @@ struct Reader<'c, 'a> {
     is_quoted: bool,
     /// No `]` stands between here and this place.
     no_class_before: usize,
+    /// How many `\{` outside choices have no `}` yet: one that follows is as literal as they are.
+    n_literal_braces: usize,
 }
 
 /// The word that stands at the cursor; `None` where none begins.
@@ -85,6 +87,7 @@ pub(super) fn read(
         diags,
         is_quoted: false,
         no_class_before: 0,
+        n_literal_braces: 0,
     };
     // Most words are one piece, and there are many words.
     let mut pieces = Vec::with_capacity(1);
@@ -110,6 +113,7 @@ pub(super) fn read_command(
         diags,
         is_quoted: true,
         no_class_before: 0,
+        n_literal_braces: 0,
     };
     let mut pieces = Vec::new();
     match reader.cursor.byte() {
@@ -194,7 +198,18 @@ impl Reader<'_, '_> {
                     );
                     return Err(Broken);
                 }
-                b'\\' => self.escape(in_quotes, pieces)?,
+                b'\\' => {
+                    if !in_choice {
+                        match self.cursor.text.as_bytes().get(at + 1) {
+                            Some(b'{') => self.n_literal_braces += 1,
+                            Some(b'}') => {
+                                self.n_literal_braces = self.n_literal_braces.saturating_sub(1);
+                            }
+                            _ => {}
+                        }
+                    }
+                    self.escape(in_quotes, pieces)?;
+                }
                 b'\'' if !in_quotes => self.raw(pieces)?,
                 b'"' => self.quoted(depth, pieces)?,
                 b'*' => {
@@ -212,6 +227,10 @@ impl Reader<'_, '_> {
                 }
                 b'[' => self.class(in_quotes, pieces)?,
                 b'{' => self.brace(in_quotes, depth, pieces)?,
+                b'}' if self.n_literal_braces > 0 => {
+                    self.n_literal_braces -= 1;
+                    self.character(pieces);
+                }
                 b'}' => {
                     let span = self.cursor.span(at, at + 1);
                     self.diags.push(
