@@ -2,32 +2,22 @@
 
 use std::collections::HashSet;
 
+use super::feedback::{self, Excluded};
 use super::source::Item;
 use super::{Consumer, Context, Entry, Job, PathId, Plan, Seen, Then, name};
 use crate::dense::{Run, Table};
 use crate::lang::ast::Verb;
 use crate::workflow::{Rule, RuleId, Source};
 
-/// Expands all rules. Files that a rule makes itself, or that a rule makes which depends on it,
-/// are not its items: what turns out to be so is left out, and the plan made again without it.
+/// Expands all rules, and says what is wrong with them.
 pub(super) fn build(context: Context) -> Plan {
-    let mut excluded = HashSet::new();
-    loop {
-        let mut plan = empty(context, excluded.clone());
-        for &rule in &context.workflow.order {
-            let entries = plan.expand(context, rule);
-            plan.entries[rule] = entries;
-        }
-        let found = plan.fed_back(context);
-        if found.is_empty() {
-            plan.finish(context);
-            return plan;
-        }
-        excluded.extend(found);
-    }
+    let mut plan = feedback::expand_all(context);
+    plan.finish(context);
+    plan
 }
 
-fn empty(context: Context, excluded: HashSet<(RuleId, PathId)>) -> Plan {
+/// No jobs yet.
+pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
     let n_rules = context.workflow.rules.len();
     let rules = context.workflow.rules.values();
     let travelling = rules.iter().map(|rule| rule.captures.clone()).collect();
@@ -51,6 +41,7 @@ fn empty(context: Context, excluded: HashSet<(RuleId, PathId)>) -> Plan {
         current_stand: None,
         seen: Table::filled(n_rules, Seen::default()),
         excluded,
+        is_trial: false,
         diags: Vec::new(),
         scratch: name::Scratch {
             travelling,
@@ -198,32 +189,5 @@ impl Plan {
                 }
             }
         }
-    }
-
-    /// Items that are made by their own rule, or by one that depends on it by name.
-    fn fed_back(&mut self, context: Context) -> Vec<(RuleId, PathId)> {
-        let mut found = Vec::new();
-        for &(rule, maker) in &context.workflow.fed_back {
-            let jobs = self.jobs_of(rule);
-            let inputs = jobs.iter().flat_map(|job| self.item(*job).iter().copied());
-            let mut made: Vec<PathId> = Vec::new();
-            for path in inputs {
-                let Some(producer) = self.producer(path) else {
-                    continue;
-                };
-                if self.jobs[producer].rule == maker && !self.excluded.contains(&(rule, path)) {
-                    made.push(path);
-                }
-            }
-            // In a chain of the rule's own files every second one would come by a job that goes.
-            let goes = |path: &PathId| {
-                let producer = self.producer(*path).expect("it was found by its producer");
-                rule == maker && self.item(producer).iter().any(|input| made.contains(input))
-            };
-            let first: Vec<PathId> = made.iter().filter(|path| !goes(path)).copied().collect();
-            let gone = if first.is_empty() { &made } else { &first };
-            found.extend(gone.iter().map(|path| (rule, *path)));
-        }
-        found
     }
 }

@@ -358,12 +358,14 @@ impl Plan {
                 resolved.push((stand, entries));
             }
             Then::Expand(rule, stand) => {
+                self.learn_feedback(context, rule);
                 self.current_stand = Some(stand);
                 let entries = self.expand_now(context, rule);
                 self.current_stand = None;
                 resolved.push((stand, entries));
             }
             Then::Files(rule, source, stand) => {
+                self.learn_feedback(context, rule);
                 let sources = &context.workflow.rules[rule].factors[0].sources;
                 if let crate::workflow::Source::Files(word) = &sources[source as usize] {
                     let entries = self.file_entries(context, rule, word);

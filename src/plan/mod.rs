@@ -4,15 +4,18 @@
 
 mod build;
 mod check;
+mod feedback;
 mod gather;
 mod grow;
 pub mod name;
 mod show;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod want;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bstr::{BStr, BString};
 
@@ -168,7 +171,9 @@ pub struct Plan {
     current_stand: Option<StandId>,
     seen: Table<RuleId, Seen>,
     /// Files on disk that a rule makes itself, or a rule that depends on it: not its items.
-    excluded: HashSet<(RuleId, PathId)>,
+    excluded: feedback::Excluded,
+    /// Made to learn `excluded`.
+    is_trial: bool,
     pub diags: Vec<Diag>,
     scratch: name::Scratch,
 }

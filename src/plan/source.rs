@@ -148,9 +148,8 @@ impl Plan {
         match glob.expand(&mut context.listing.borrow_mut()) {
             Ok(paths) => {
                 for path in paths {
-                    let path = self.paths.intern(&path);
-                    if !self.excluded.contains(&(rule, path)) {
-                        found.push(path);
+                    if !self.excluded[rule].contains(&path) {
+                        found.push(self.paths.intern(&path));
                     }
                 }
             }

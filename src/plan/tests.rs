@@ -1,0 +1,7 @@
+//! Workflows over files in memory, and the jobs they come out as.
+
+mod growth;
+mod items;
+mod properties;
+mod upstream;
+pub(crate) mod world;
