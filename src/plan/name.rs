@@ -168,6 +168,8 @@ impl Plan {
     ) {
         let word = match &extra.source {
             Source::Files(word) if !word.is_constant() => word,
+            // A param's value that is empty names no file.
+            Source::Files(word) if word.literal().is_some_and(|path| path.is_empty()) => return,
             _ => {
                 let shared = self.shared(context, rule, number, &extra.source);
                 naming.inputs.extend_from_slice(&shared);

@@ -2,6 +2,7 @@
 
 mod growth;
 mod items;
+mod naming;
 mod properties;
 mod upstream;
 pub(crate) mod world;
