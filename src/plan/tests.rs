@@ -3,6 +3,6 @@
 mod growth;
 mod items;
 mod naming;
-mod properties;
+pub(crate) mod properties;
 mod upstream;
 pub(crate) mod world;

@@ -10,6 +10,8 @@ pub mod print;
 pub mod problem;
 mod record;
 mod settle;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::HashSet;
 

@@ -10,10 +10,10 @@ use super::world::{World, dump, grow, pending_splits, said};
 use crate::plan::{Context, Plan};
 
 /// Numbers from which one rule is written.
-type Seed = (u8, u8, u8, u8);
+pub(crate) type Seed = (u8, u8, u8, u8);
 
 /// A workflow of these rules, each of whose files lie in a folder of the rule's own.
-fn workflow(seeds: &[Seed]) -> String {
+pub(crate) fn workflow(seeds: &[Seed]) -> String {
     let mut text = String::new();
     let mut captured: Vec<Option<String>> = Vec::new();
     for (at, &(verb, first, second, extra)) in seeds.iter().enumerate() {
@@ -69,7 +69,7 @@ fn workflow(seeds: &[Seed]) -> String {
 }
 
 /// What a split or subdivide makes: up to three files, as its pattern and `seed` decide.
-fn files(pattern: &[u8], seed: u64) -> Vec<BString> {
+pub(crate) fn files(pattern: &[u8], seed: u64) -> Vec<BString> {
     let mut hasher = DefaultHasher::new();
     (pattern, seed).hash(&mut hasher);
     let mask = hasher.finish();

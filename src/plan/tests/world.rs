@@ -14,6 +14,8 @@ use crate::workflow::{Workflow, load};
 
 /// What a plan is made from.
 pub(crate) struct World {
+    /// For places in messages.
+    pub sources: Sources,
     pub workflow: Workflow,
     pub disk: MemDisk,
 }
@@ -37,7 +39,11 @@ impl World {
         for file in files {
             disk.write(file, "");
         }
-        World { workflow, disk }
+        World {
+            sources,
+            workflow,
+            disk,
+        }
     }
 
     pub fn listing(&self) -> RefCell<Listing<'_>> {
@@ -84,7 +90,7 @@ pub(crate) fn dump(plan: &Plan, context: Context) -> String {
     text
 }
 
-fn names(plan: &Plan, paths: &[PathId]) -> String {
+pub(crate) fn names(plan: &Plan, paths: &[PathId]) -> String {
     let names: Vec<&[u8]> = paths
         .iter()
         .map(|path| plan.path(*path).as_bytes())
