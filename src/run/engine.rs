@@ -79,6 +79,14 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn run(mut self) -> anyhow::Result<Summary> {
+        self.begin();
+        while self.goes_on() {
+            self.wait();
+        }
+        Ok(self.finish())
+    }
+
+    pub(super) fn begin(&mut self) {
         self.n_diags = self.plan.diags.len();
         self.adopt()?;
         self.add_known();
@@ -95,20 +103,28 @@ impl<'a> Engine<'a> {
             jobs,
             fresh: fresh as u64,
         });
-        loop {
+    }
+
+    /// Does what can be done without another message; false when the run is over.
+    pub(super) fn goes_on(&mut self) -> bool {
+        if self.lost.is_none() {
             self.step();
             match self.sched.standing() {
-                Standing::Over => break,
+                Standing::Over => return false,
                 Standing::Held => {
                     self.lost = Some("jobs wait for something that nothing will bring".into());
                 }
-                Standing::Busy | Standing::Sleeping(_) => self.wait(),
-            }
-            if self.lost.is_some() {
-                self.give_up();
-                break;
+                Standing::Busy | Standing::Sleeping(_) => {}
             }
         }
+        if self.lost.is_some() {
+            self.give_up();
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn finish(mut self) -> Summary {
         self.skip_unknown();
         self.store.finish();
         if let Err(error) = self.history.close() {
@@ -117,13 +133,13 @@ impl<'a> Engine<'a> {
         self.tally.wall_s = self.started.elapsed().as_secs_f64();
         let tally = self.tally;
         self.emit(EventKind::RunFinished(tally));
-        Ok(Summary {
+        Summary {
             tally: self.tally,
             interrupt: self.interrupt,
             diags: self.diags,
             wanted: self.wanted,
             lost: self.lost,
-        })
+        }
     }
 
     /// Records fresh jobs that nothing is recorded of, as they were found.
@@ -238,7 +254,7 @@ impl<'a> Engine<'a> {
         self.end_overtime();
     }
 
-    fn take(&mut self, msg: Msg) {
+    pub(super) fn take(&mut self, msg: Msg) {
         match msg {
             Msg::Report(Report::Started { .. }) => {}
             Msg::Report(Report::Output { task, bytes }) => {

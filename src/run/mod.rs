@@ -11,6 +11,8 @@ pub mod outputs;
 mod render;
 mod start;
 mod timeout;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
