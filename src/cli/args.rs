@@ -9,7 +9,8 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::options::{self, Param, Progress, Request, Variable};
+use super::explain::{self, Page};
+use super::options::{self, Format, Param, Progress, Request, Variable};
 use super::values;
 use crate::ui::When;
 
@@ -40,7 +41,13 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   flow check                    every mistake in workflow.flow
-  flow check rna.flow -v        also what each filter leaves out";
+  flow check rna.flow -v        also what each filter leaves out
+  flow check --format github    as annotations of a pull request";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  flow explain E0103            what this code means, with examples
+  flow explain                  every code";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -82,6 +89,10 @@ pub(super) enum Typed {
     #[command(before_long_help = CHECK_EXAMPLES)]
     #[command(override_usage = "flow check [WORKFLOW] [OPTIONS]")]
     Check(CheckArgs),
+    /// Explain a code, such as E0103
+    #[command(before_long_help = EXPLAIN_EXAMPLES)]
+    #[command(override_usage = "flow explain [CODE]...")]
+    Explain(ExplainArgs),
     /// List rules and params
     #[command(before_long_help = LIST_EXAMPLES)]
     #[command(override_usage = "flow list [WORKFLOW] [OPTIONS]")]
@@ -287,8 +298,27 @@ pub(super) struct PlanArgs {
 pub(super) struct CheckArgs {
     #[command(flatten)]
     pub workflow: WorkflowArg,
+    /// Form of what is found: text, json, github
+    ///
+    /// json is one object per mistake or warning, github the annotations of its workflow commands;
+    /// both go to stdout.
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "text",
+        hide_default_value = true
+    )]
+    #[arg(hide_possible_values = true)]
+    pub format: Format,
     #[command(flatten)]
     pub set: SetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// Codes of mistakes or warnings; without one, all are listed
+    #[arg(value_name = "CODE", value_parser = explain::find)]
+    pub pages: Vec<Page>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! What was typed, what it means, and one file per command. The only module that knows the process.
 
 pub mod args;
+pub mod explain;
 pub mod options;
 pub mod values;
 
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
         Request::Run(options) => run::run(options, supervisor),
         Request::Plan(options) => plan::plan(options),
         Request::Check(options) => check::check(options),
+        Request::Explain(options) => explain::explain(options),
         Request::List(options) => list::list(options),
         Request::Log(options) => log::log(options),
     };

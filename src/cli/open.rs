@@ -10,7 +10,7 @@ use bstr::BString;
 
 use super::Exit;
 use super::options::{Common, Param, Place};
-use crate::lang::{Diag, Sources, Span, parse};
+use crate::lang::{Ast, Diag, Sources, Span, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
 use crate::workflow::recipe::Shell;
@@ -19,6 +19,7 @@ use crate::workflow::{Override, Workflow, load};
 /// A workflow that was read, and where it works.
 pub struct Opened {
     pub workflow: Workflow,
+    pub ast: Ast,
     pub sources: Sources,
     /// Mistakes and warnings so far.
     pub diags: Vec<Diag>,
@@ -97,29 +98,24 @@ pub fn open(
     place: &Place,
     params: &[Param],
 ) -> anyhow::Result<Result<Opened, Exit>> {
+    Ok(try_open(common, place, params)?.map_err(|unread| {
+        Terminal::new(common).show(&[unread], &Sources::default());
+        Exit::WrongWorkflow
+    }))
+}
+
+/// Reads the workflow. `Err` inside says why there is nothing to read.
+pub fn try_open(
+    common: &Common,
+    place: &Place,
+    params: &[Param],
+) -> anyhow::Result<Result<Opened, Diag>> {
     change_folder(common)?;
     let terminal = Terminal::new(common);
     let path = common.workflow();
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
-        Err(error) => {
-            let shown = crate::ui::path(path.as_os_str().as_bytes());
-            let mut diag = match (error.kind(), &common.named_workflow) {
-                (std::io::ErrorKind::NotFound, None) => {
-                    Diag::error("E0001", format!("there is no {shown} in this folder"))
-                        .help("go to its folder: `flow COMMAND -C FOLDER`")
-                        .help("or name another workflow: `flow COMMAND FILE.flow`")
-                }
-                _ => Diag::error("E0001", format!("the workflow {shown} cannot be read"))
-                    .note(error.to_string()),
-            };
-            let near = near_workflows(path);
-            if !near.is_empty() {
-                diag = diag.note(format!("there is {}", near.join(", ")));
-            }
-            terminal.show(&[diag], &Sources::default());
-            return Ok(Err(Exit::WrongWorkflow));
-        }
+        Err(error) => return Ok(Err(unread(common, path, &error))),
     };
     let (caller, folder, state) = places(common, place)?;
     let mut sources = Sources::default();
@@ -143,6 +139,7 @@ pub fn open(
     diags.extend(found);
     Ok(Ok(Opened {
         workflow,
+        ast,
         sources,
         diags,
         folder,
@@ -150,6 +147,25 @@ pub fn open(
         state,
         terminal,
     }))
+}
+
+/// The diagnostic for a workflow that is not there or may not be read.
+fn unread(common: &Common, path: &Path, error: &std::io::Error) -> Diag {
+    let shown = crate::ui::path(path.as_os_str().as_bytes());
+    let mut diag = match (error.kind(), &common.named_workflow) {
+        (std::io::ErrorKind::NotFound, None) => {
+            Diag::error("E0001", format!("there is no {shown} in this folder"))
+                .help("go to its folder: `flow COMMAND -C FOLDER`")
+                .help("or name another workflow: `flow COMMAND FILE.flow`")
+        }
+        _ => Diag::error("E0001", format!("the workflow {shown} cannot be read"))
+            .note(error.to_string()),
+    };
+    let near = near_workflows(path);
+    if !near.is_empty() {
+        diag = diag.note(format!("there is {}", near.join(", ")));
+    }
+    diag
 }
 
 /// Text that is not UTF-8 is a mistake at the first byte that is not.

@@ -11,6 +11,7 @@ use bstr::BString;
 use clap::ValueEnum;
 
 use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
+use super::explain::Page;
 use super::values::{
     parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_level,
     parse_memory, parse_seed, parse_timeout,
@@ -32,6 +33,7 @@ pub enum Request {
     Run(RunOptions),
     Plan(PlanOptions),
     Check(CheckOptions),
+    Explain(ExplainOptions),
     List(ListOptions),
     Log(LogOptions),
 }
@@ -154,6 +156,24 @@ pub struct PlanOptions {
 pub struct CheckOptions {
     pub common: Common,
     pub params: Vec<Param>,
+    pub format: Format,
+}
+
+/// How `flow check` says what it found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+    Github,
+}
+
+/// `flow explain`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExplainOptions {
+    pub common: Common,
+    /// None: all codes are listed.
+    pub pages: Vec<Page>,
 }
 
 /// `flow list`.
@@ -197,6 +217,11 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
         Typed::Check(args) => Ok(Request::Check(CheckOptions {
             common: only_workflow(common, args.workflow.words)?,
             params: args.set.set,
+            format: args.format,
+        })),
+        Typed::Explain(args) => Ok(Request::Explain(ExplainOptions {
+            common,
+            pages: args.pages,
         })),
         Typed::List(args) => Ok(Request::List(ListOptions {
             common: only_workflow(common, args.workflow.words)?,

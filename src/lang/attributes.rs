@@ -84,7 +84,7 @@ fn read_values(
             cursor.at += 1;
             diags.push(
                 Diag::error(
-                    "E0107",
+                    "E0129",
                     "an attribute's value follows its name, with no `=`",
                 )
                 .at(cursor.span(at, at + 1), "")
@@ -136,7 +136,7 @@ fn is_glued_comparison(cursor: &Cursor, name: &Name, value: &Value, diags: &mut 
     };
     let fixed = format!("{left} == {right}");
     diags.push(
-        Diag::error("E0107", "`==` stands between blanks")
+        Diag::error("E0129", "`==` stands between blanks")
             .at(span, "this is one word")
             .fix("put blanks around it", span, fixed.trim()),
     );

@@ -3,7 +3,6 @@
 //! What names mean is left to `workflow`; here a word is still a word.
 
 pub mod ast;
-pub mod codes;
 pub mod diag;
 pub mod names;
 pub mod nearest;

@@ -260,7 +260,7 @@ impl Reader<'_, '_> {
                 .cursor
                 .span(self.cursor.at - length - 1, self.cursor.at);
             self.diags.push(
-                Diag::error("E0107", "nothing touches this `=`")
+                Diag::error("E0129", "nothing touches this `=`")
                     .at(span, "a path is expected right behind it")
                     .help("like this: `ref={genome}`, with no blanks")
                     .help("a path with `=` in it is written `./a=b`"),

@@ -66,7 +66,7 @@ pub(super) fn expect_name(
     if is_bare_word && KEYWORDS.contains(&name.value.as_str()) {
         diags.push(
             Diag::error(
-                "E0109",
+                "E0124",
                 format!("`{}` is a word of the language", name.value),
             )
             .at(name.span, format!("{what} cannot be called so"))
@@ -203,7 +203,7 @@ impl Reader<'_, '_> {
             Some(wrong) => {
                 self.cursor.at += wrong.len();
                 let span = self.cursor.span(at, at + wrong.len());
-                let diag = Diag::error("E0107", format!("`{wrong}` stands where `=` is expected"));
+                let diag = Diag::error("E0129", format!("`{wrong}` stands where `=` is expected"));
                 self.diags
                     .push(diag.at(span, "").fix("write `=`", span, "="));
             }
@@ -211,7 +211,7 @@ impl Reader<'_, '_> {
             None => {
                 let span = self.cursor.span(at, at + self.cursor.until_blank().len());
                 let before = self.cursor.span(at, at);
-                let diag = Diag::error("E0107", "no `=` stands before the value");
+                let diag = Diag::error("E0129", "no `=` stands before the value");
                 self.diags
                     .push(diag.at(span, "a `=` is expected before this").fix(
                         "put it there",

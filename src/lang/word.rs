@@ -75,7 +75,7 @@ pub(super) fn read(
     let start = cursor.at;
     if cursor.byte() == Some(b'(') {
         diags.push(
-            Diag::error("E0109", "a word cannot begin with a parenthesis")
+            Diag::error("E0123", "a word cannot begin with a parenthesis")
                 .at(cursor.span(start, start + 1), "")
                 .help("a list is written `[a, b]`; write `\\(` for the character itself"),
         );

@@ -79,14 +79,14 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn run(mut self) -> anyhow::Result<Summary> {
-        self.begin();
+        self.begin()?;
         while self.goes_on() {
             self.wait();
         }
         Ok(self.finish())
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         self.n_diags = self.plan.diags.len();
         self.adopt()?;
         self.add_known();
@@ -103,6 +103,7 @@ impl<'a> Engine<'a> {
             jobs,
             fresh: fresh as u64,
         });
+        Ok(())
     }
 
     /// Does what can be done without another message; false when the run is over.

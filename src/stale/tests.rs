@@ -5,35 +5,23 @@ use std::cell::RefCell;
 use bstr::BStr;
 use proptest::prelude::*;
 
-use super::{Forced, Judge, Reason, Verdict, settle};
+use super::{Forced, Judge, Level, Reason, Verdict, settle};
 use crate::dense::Id;
 use crate::disk::{Disk, Time};
-use crate::history::{History, NoHistory};
+use crate::history::{History, NoHistory, Store};
 use crate::pattern::Listing;
 use crate::plan::tests::properties::{Seed, files, workflow};
 use crate::plan::tests::world::{World, lines, names};
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
 
-/// Remembers that these jobs began and did not end.
-struct Unfinished(&'static [&'static str]);
-
-impl History for Unfinished {
-    fn is_unfinished(&self, job: &[u8]) -> bool {
-        self.0.iter().any(|key| key.as_bytes() == job)
+/// A history in memory, in which these jobs began and did not end.
+fn unfinished(keys: &[&str]) -> Store {
+    let mut store = Store::default();
+    for key in keys {
+        store.started(key.as_bytes()).unwrap();
     }
-
-    fn started(&mut self, _job: &[u8]) -> anyhow::Result<()> {
-        unreachable!("nothing runs here")
-    }
-
-    fn ended(&mut self, _job: &[u8]) -> anyhow::Result<()> {
-        unreachable!("nothing runs here")
-    }
-
-    fn close(&mut self) -> anyhow::Result<()> {
-        Ok(())
-    }
+    store
 }
 
 /// A judgement of all that some targets need.
@@ -79,7 +67,7 @@ pub(crate) fn judge<'a>(
     for name in forced {
         force.rules.insert(rule(name).unwrap().index());
     }
-    let mut judge = Judge::new(force);
+    let mut judge = Judge::new(force, Level::default());
     settle(
         &mut plan,
         context,
@@ -112,6 +100,13 @@ impl Judged {
                     format!("{} is newer than {}", name(input), name(output))
                 }
                 Reason::Unfinished => "unfinished".into(),
+                Reason::Always
+                | Reason::Failed
+                | Reason::OutputChanged(_)
+                | Reason::InputChanged(_)
+                | Reason::InputsDiffer
+                | Reason::RecipeChanged
+                | Reason::ParamsChanged => format!("{reason:?}"),
                 Reason::Upstream(job) => format!("{} runs", plan.key(job)),
             };
             lines.push(format!("{}: {why}", plan.key(job)));
@@ -252,29 +247,29 @@ fn what_is_made_from_nothing_is_looked_at_for_existence() {
 
 #[test]
 fn the_first_reason_in_the_order_is_told() {
-    let reasons = |files: &[&str], forced: &[&str], history: Unfinished| {
+    let reasons = |files: &[&str], forced: &[&str], history: Store| {
         let world = World::new(CHAIN, files);
         let listing = world.listing();
         judge(&world, &listing, &["two"], forced, &history).lines()
     };
     let wrong = ["x.b", "x.c", "x.a"];
-    let began = Unfinished(&["x.b", "x.c"]);
+    let began = unfinished(&["x.b", "x.c"]);
     assert_eq!(
         reasons(&wrong, &["two"], began),
         ["x.b: x.a is newer than x.b", "x.c: forced"]
     );
-    let began = Unfinished(&["x.b", "x.c"]);
+    let began = unfinished(&["x.b", "x.c"]);
     assert_eq!(
         reasons(&wrong, &[], began),
         ["x.b: x.a is newer than x.b", "x.c: x.d is missing"]
     );
     let right = ["x.a", "x.b", "x.c", "x.d"];
-    let began = Unfinished(&["x.b", "x.c"]);
+    let began = unfinished(&["x.b", "x.c"]);
     assert_eq!(
         reasons(&right, &[], began),
         ["x.b: unfinished", "x.c: unfinished"]
     );
-    let began = Unfinished(&["x.b"]);
+    let began = unfinished(&["x.b"]);
     assert_eq!(
         reasons(&right, &[], began),
         ["x.b: unfinished", "x.c: x.b runs"]

@@ -34,17 +34,21 @@ impl Default for Look {
     }
 }
 
-/// All diagnostics by file and place, the rest counted beyond a limit, and a last line that counts
-/// them. Empty when there are none.
+/// All diagnostics by file and place, the rest counted beyond a limit, a line that counts them, and
+/// where to read on. Empty when there are none.
 pub fn report(diags: &[Diag], sources: &Sources, look: Look) -> String {
     let mut out = String::new();
-    for diag in shown(diags) {
+    let shown = shown(diags);
+    for diag in &shown {
         out += &render(diag, sources, look);
         out += "\n\n";
     }
-    if !diags.is_empty() {
+    // Errors before warnings; of those the first that is read.
+    let first = shown.iter().min_by_key(|diag| !diag.is_error());
+    if let Some(first) = first {
         out += &summary(diags, sources, look);
-        out.push('\n');
+        let code = first.code;
+        out += &format!("\nfor more information try `flow explain {code}`\n");
     }
     out
 }

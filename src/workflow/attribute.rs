@@ -85,23 +85,12 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
                     "this version of flow reads it and can do nothing with it",
                 ),
             ),
-            _ => unknown(loader, attribute),
+            // The parser said so.
+            _ => {}
         }
     }
     amounts::check_tries(loader, rule, &found);
     found
-}
-
-fn unknown(loader: &mut Loader, attribute: &Attribute) {
-    let name = &attribute.name.value;
-    let diag = Diag::error("E0221", format!("there is no attribute `{name}`"))
-        .at(attribute.name.span, "not an attribute");
-    loader.diags.push(
-        match nearest(name, ATTRIBUTES.iter().map(|form| form.name)) {
-            Some(near) => diag.fix(format!("did you mean `{near}`?"), attribute.name.span, near),
-            None => diag,
-        },
-    );
 }
 
 /// The one word that the attribute takes.

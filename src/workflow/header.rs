@@ -224,18 +224,7 @@ fn resolve_filter<'a>(
         FilterKind::Regex => {
             let text = filter.word.plain();
             let Some(text) = text else {
-                loader.diags.push(
-                    Diag::error("E0255", "a regular expression stands in single quotes")
-                        .at(
-                            filter.word.span,
-                            "braces and stars mean other things in bare words",
-                        )
-                        .fix(
-                            "quote it",
-                            filter.word.span,
-                            format!("'{}'", loader.sources.text(filter.word.span)),
-                        ),
-                );
+                // The parser said that it must be quoted.
                 return (Filter::All, None);
             };
             let names = &mut loader.workflow.names;
@@ -560,14 +549,6 @@ fn outputs(
         .is_some_and(|filter| filter.kind == FilterKind::Suffix);
     let mut all: Vec<Vec<Output>> = Vec::new();
     for group in groups {
-        if group.in_parentheses && !is_originate {
-            loader.diags.push(
-                Diag::error("E0258", "only `originate` groups its outputs").at(
-                    group.span,
-                    "the outputs of one job stand side by side, without ( )",
-                ),
-            );
-        }
         let mut outputs = Vec::new();
         for named in &group.words {
             let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);

@@ -6,6 +6,7 @@ pub mod attribute;
 pub mod captures;
 pub mod expr;
 pub mod header;
+pub mod lint;
 pub mod load;
 pub mod order;
 pub mod param;

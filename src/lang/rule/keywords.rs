@@ -71,7 +71,7 @@ impl Reader<'_, '_> {
                     _ => "using",
                 };
                 self.diags.push(
-                    Diag::error("E0108", format!("a filter stands before `{place}`"))
+                    Diag::error("E0127", format!("a filter stands before `{place}`"))
                         .at(span, format!("this comes after `{place}`"))
                         .note("the order is: sources, filter, `with` and `using`, `->`, outputs"),
                 );
@@ -102,7 +102,7 @@ impl Reader<'_, '_> {
         if is_plain && (is_quoted || !text.contains('\\')) {
             return;
         }
-        let diag = Diag::error("E0108", "a regular expression is written in '…'")
+        let diag = Diag::error("E0128", "a regular expression is written in '…'")
             .at(word.span, "its special characters mean something else here");
         self.diags.push(if text.contains(['\'', '"']) {
             diag.help("put all of it in single quotes")
@@ -116,7 +116,7 @@ impl Reader<'_, '_> {
         let text = keyword.bare().unwrap_or("").to_string();
         if self.part == Part::Outputs {
             self.diags.push(
-                Diag::error("E0109", format!("`{text}` stands before `->`"))
+                Diag::error("E0127", format!("`{text}` stands before `->`"))
                     .at(keyword.span, "this comes after `->`")
                     .note("the order is: sources, filter, `with` and `using`, `->`, outputs"),
             );
@@ -157,10 +157,10 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         let diag = if is_product {
-            Diag::error("E0109", "factors stand before `with`, `using` and `->`")
+            Diag::error("E0125", "factors stand before `with`, `using` and `->`")
         } else {
             Diag::error(
-                "E0109",
+                "E0125",
                 format!(
                     "`x` joins the factors of a `product`, not of `{}`",
                     self.verb()
@@ -184,7 +184,7 @@ impl Reader<'_, '_> {
             .is_some_and(|filter| filter.kind == FilterKind::Match);
         if factor.sources.is_empty() && !is_match {
             self.error(
-                "E0109",
+                "E0126",
                 "a factor of this product has no source",
                 span,
                 "nothing stands before this",

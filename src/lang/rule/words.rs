@@ -100,7 +100,7 @@ impl Reader<'_, '_> {
         let open = self.cursor.span(start, start + 1);
         if self.part != Part::Outputs {
             self.diags.push(
-                Diag::error("E0109", "parentheses group outputs only")
+                Diag::error("E0123", "parentheses group outputs only")
                     .at(open, "")
                     .help("write `\\(` for the character itself"),
             );
@@ -161,7 +161,7 @@ impl Reader<'_, '_> {
             self.verb()
         );
         self.diags.push(
-            Diag::error("E0109", message)
+            Diag::error("E0123", message)
                 .at(span, "only `originate` groups")
                 .fix("leave the parentheses out", span, fixed),
         );
@@ -209,7 +209,7 @@ impl Reader<'_, '_> {
             };
             let message = format!("`{}` has no sources", rule.name.value);
             self.diags.push(
-                Diag::error("E0109", message)
+                Diag::error("E0126", message)
                     .at(header, label)
                     .help("sources are rules, tables, files and globs"),
             );
@@ -217,7 +217,7 @@ impl Reader<'_, '_> {
         }
         if rule.verb.value == Verb::Product && rule.factors.len() == 1 {
             self.diags.push(
-                Diag::error("E0109", "a product has two or more factors")
+                Diag::error("E0125", "a product has two or more factors")
                     .at(header, "no `x` follows")
                     .help("like this: `product pairs: a x b -> …`; for each item alone it is `transform`"),
             );

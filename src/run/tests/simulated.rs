@@ -12,8 +12,8 @@ use crate::disk::{Disk, DiskMut, MemDisk};
 use crate::event::{End, Event, EventKind, Failure, Status};
 use crate::exec::sim::{Fate, Sim};
 use crate::exec::{Executor, Report, Signal, Task};
-use crate::history::History;
 use crate::history::output::Writer;
+use crate::history::{History, Last, LastTry, Now};
 use crate::plan::Context;
 use crate::plan::tests::world::World;
 use crate::run::outputs::Store;
@@ -95,8 +95,21 @@ impl Executor for Shared {
 struct Book(Rc<RefCell<BTreeSet<BString>>>);
 
 impl History for Book {
-    fn is_unfinished(&self, job: &[u8]) -> bool {
-        self.0.borrow().contains(BStr::new(job))
+    fn last(&self, job: &[u8]) -> Option<Last<'_>> {
+        let is_open = self.0.borrow().contains(BStr::new(job));
+        let last_try = LastTry::Unfinished;
+        is_open.then_some(Last {
+            last_try,
+            past: None,
+        })
+    }
+
+    fn text(&self, _id: u64) -> Option<&BStr> {
+        None
+    }
+
+    fn remember(&mut self, _id: u64, _text: &[u8]) -> anyhow::Result<()> {
+        Ok(())
     }
 
     fn started(&mut self, job: &[u8]) -> anyhow::Result<()> {
@@ -104,7 +117,11 @@ impl History for Book {
         Ok(())
     }
 
-    fn ended(&mut self, job: &[u8]) -> anyhow::Result<()> {
+    fn succeeded(&mut self, job: &[u8], _now: &Now) -> anyhow::Result<()> {
+        self.failed(job)
+    }
+
+    fn failed(&mut self, job: &[u8]) -> anyhow::Result<()> {
         self.0.borrow_mut().remove(BStr::new(job));
         Ok(())
     }
@@ -265,11 +282,14 @@ fn drive(
             retries: options.retries,
             shuffle: None,
             tells_output: false,
+            mem_mib: None,
+            gpus: Vec::new(),
+            timeout: None,
         },
     });
     let mut messages = options.messages.clone().into_iter().peekable();
     let mut loses_at = options.loses_executor_at.map(Duration::from_secs);
-    engine.begin();
+    engine.begin().unwrap();
     while engine.goes_on() {
         let next = sim.borrow().next_at();
         let is_due = |at: Duration| next.is_none_or(|next| at < next);

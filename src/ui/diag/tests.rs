@@ -51,7 +51,7 @@ fn a_mistake_is_shown_with_its_reason_and_its_fix() {
 }
 
 #[test]
-fn the_last_line_counts() {
+fn the_last_lines_count_and_lead_on() {
     let mut sources = Sources::default();
     let files = ["main.flow", "my lib.flow"].map(|name| sources.add(name, "a b c\n"));
     let at = |file| Span {
@@ -63,8 +63,14 @@ fn the_last_line_counts() {
     let warning = |file| Diag::warning("W0001", "odd").at(at(file), "");
     let last = |diags: &[Diag]| {
         let report = report(diags, &sources, Look::default());
-        report.lines().last().unwrap_or("").to_string()
+        let mut lines = report.lines().rev();
+        let leads_on = lines.next().unwrap_or("for more");
+        assert!(leads_on.starts_with("for more"), "{leads_on}");
+        lines.next().unwrap_or("").to_string()
     };
+    let both = [warning(files[0]), error(files[1])];
+    let report_of_both = report(&both, &sources, Look::default());
+    assert!(report_of_both.ends_with("\nfor more information try `flow explain E0001`\n"));
     let [main, lib] = files;
     assert_eq!(last(&[]), "");
     assert_eq!(last(&[error(main)]), "error: 1 mistake in main.flow");

@@ -1,0 +1,164 @@
+//! Which names a workflow uses, and where it could use any.
+
+use std::collections::HashSet;
+
+use crate::lang::ast::{self, Ast, FilterKind, Glob, Hole, ItemKind, Piece, Value, Word};
+use crate::lang::recipe::lex;
+
+/// The names that a workflow uses.
+#[derive(Default)]
+pub(super) struct Uses<'a> {
+    /// In braces, anywhere but in the `match` template that captures them.
+    names: HashSet<&'a str>,
+    /// In braces in a template: a param's value, or a capture.
+    pub(super) in_templates: HashSet<&'a str>,
+    /// Names in recipes and commands, which are read here.
+    in_recipes: HashSet<String>,
+    pub(super) limits: HashSet<&'a str>,
+    /// Where the names of rules stand whose output is redirected by an attribute.
+    pub(super) redirected: HashSet<u32>,
+    /// Scripts see params and captures as data, whichever they use.
+    pub(super) has_scripts: bool,
+}
+
+impl<'a> Uses<'a> {
+    pub(super) fn of(ast: &'a Ast) -> Uses<'a> {
+        let mut uses = Uses::default();
+        for item in &ast.items {
+            uses.item(&item.kind);
+        }
+        uses
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains(name) || self.in_recipes.contains(name)
+    }
+
+    fn item(&mut self, kind: &'a ItemKind) {
+        match kind {
+            ItemKind::Param { value, .. } => value.iter().for_each(|value| self.value(value)),
+            ItemKind::Let { value, .. } => self.value(value),
+            ItemKind::JobsLimit { count, .. } => self.word(count),
+            ItemKind::Table { from, .. } => self.value(from),
+            ItemKind::Env { value, .. } => self.word(value),
+            ItemKind::Include { file } => self.word(file),
+            ItemKind::Python { word } => self.word(word),
+            ItemKind::ChecksumLevel { level } => self.word(level),
+            ItemKind::Use { file, bindings, .. } => {
+                self.word(file);
+                bindings.iter().for_each(|(_, value)| self.value(value));
+            }
+            ItemKind::Shell { words }
+            | ItemKind::Preload { names: words }
+            | ItemKind::Target { words, .. }
+            | ItemKind::Default { words } => words.iter().for_each(|word| self.word(word)),
+            ItemKind::Rule(rule) => self.rule(rule),
+        }
+    }
+
+    fn rule(&mut self, rule: &'a ast::Rule) {
+        for attribute in &rule.attributes {
+            self.attribute(rule, attribute);
+        }
+        for factor in &rule.factors {
+            factor.sources.iter().for_each(|word| self.word(word));
+            match &factor.filter {
+                Some(filter) if filter.kind == FilterKind::Match => self.template(&filter.word),
+                Some(filter) => self.word(&filter.word),
+                None => {}
+            }
+        }
+        rule.tuple_size.iter().for_each(|word| self.word(word));
+        let outputs = rule.outputs.iter().flatten().flat_map(|group| &group.words);
+        for named in rule.with.iter().chain(&rule.using).chain(outputs) {
+            self.word(&named.word);
+        }
+        if let Some(recipe) = &rule.recipe {
+            self.recipe(recipe);
+        }
+        if rule.outputs.is_none() {
+            // Such jobs are known by their captures.
+            let filters = rule.factors.iter().flat_map(|factor| &factor.filter);
+            for (_, hole) in filters.flat_map(|filter| holes(&filter.word)) {
+                self.names.insert(&hole.name.value);
+            }
+        }
+    }
+
+    fn attribute(&mut self, rule: &ast::Rule, attribute: &'a ast::Attribute) {
+        match attribute.name.value.as_str() {
+            "stdout" | "stderr" => {
+                self.redirected.insert(rule.name.span.start);
+            }
+            "jobs_limit" => {
+                let words = attribute.values.iter().flat_map(words);
+                self.limits.extend(words.filter_map(Word::bare));
+            }
+            "active_if" => {
+                let words = attribute.values.iter().flat_map(words);
+                self.names.extend(words.filter_map(Word::bare));
+            }
+            "check" | "then" => {
+                let words = attribute.values.iter().flat_map(words);
+                for recipe in words.filter_map(ast::Recipe::of_command) {
+                    self.recipe(&recipe);
+                }
+            }
+            _ => {}
+        }
+        attribute.values.iter().for_each(|value| self.value(value));
+    }
+
+    fn recipe(&mut self, recipe: &ast::Recipe) {
+        let (text, _) = lex(recipe);
+        self.has_scripts |= !text.interpreter.is_shell();
+        let names = text.placeholders().map(|each| each.hole.name.value.clone());
+        self.in_recipes.extend(names);
+    }
+
+    fn value(&mut self, value: &'a Value) {
+        words(value).iter().for_each(|word| self.word(word));
+    }
+
+    fn word(&mut self, word: &'a Word) {
+        for (_, hole) in holes(word) {
+            self.names.insert(&hole.name.value);
+        }
+    }
+
+    /// A capture that stands twice in a template compares, which is a use.
+    fn template(&mut self, word: &'a Word) {
+        let mut own = HashSet::new();
+        for (_, hole) in holes(word) {
+            let name = hole.name.value.as_str();
+            self.in_templates.insert(name);
+            if !own.insert(name) {
+                self.names.insert(name);
+            }
+        }
+    }
+}
+
+fn words(value: &Value) -> &[Word] {
+    match value {
+        Value::Word(word) => std::slice::from_ref(word),
+        Value::List(list) => &list.value,
+    }
+}
+
+/// The placeholders of a word, also those in `{a,b}`; true for those that stand there directly.
+pub(super) fn holes(word: &Word) -> Vec<(bool, &Hole)> {
+    let mut found = Vec::new();
+    // Depth is bounded: braces in words are nested at most fifty deep.
+    let mut open: Vec<(bool, &Piece)> = word.pieces.iter().map(|piece| (true, piece)).collect();
+    while let Some((is_direct, piece)) = open.pop() {
+        match piece {
+            Piece::Hole(hole) => found.push((is_direct, hole)),
+            Piece::Glob(Glob::OneOf(choices)) => {
+                open.extend(choices.iter().flatten().map(|piece| (false, piece)));
+            }
+            Piece::Text(_) | Piece::Glob(_) => {}
+        }
+    }
+    found
+}
