@@ -57,17 +57,19 @@ impl<'a> Cursor<'a> {
         at >= self.text.len() || self.newline_length(at) > 0
     }
 
-    /// Whether a word ends at `at` because of a blank or the line's end.
+    /// Whether a word ends at `at` because of a blank, the line's end, or a `\` before it.
     pub fn is_blank(&self, at: usize) -> bool {
-        matches!(self.byte_at(at), None | Some(b' ' | b'\t' | b'\n' | b'\r'))
+        match self.byte_at(at) {
+            None | Some(b' ' | b'\t' | b'\n' | b'\r') => true,
+            Some(b'\\') => self.newline_length(at + 1) > 0,
+            Some(_) => false,
+        }
     }
 
     /// The text up to the next blank.
     pub fn until_blank(&self) -> &'a str {
-        let bytes = &self.text.as_bytes()[self.at..];
-        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let length = bytes.iter().position(is_blank).unwrap_or(bytes.len());
-        &self.rest()[..length]
+        let end = (self.at..self.text.len()).find(|&at| self.is_blank(at));
+        &self.text[self.at..end.unwrap_or(self.text.len())]
     }
 
     /// Where the line that `at` stands on ends, before its `\n` or `\r\n`.

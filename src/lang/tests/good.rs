@@ -110,3 +110,19 @@ fn values_from_the_command_line_need_no_quotes() {
     assert_eq!(shown("[a"), r#"Err("this `[` is not closed")"#);
     assert_eq!(shown("[a] b"), r#"Err("something follows the list")"#);
 }
+
+#[test]
+fn a_backslash_at_a_lines_end_touches_no_word() {
+    for text in [
+        "merge m: a ->\\\nb",
+        "merge m: a\\\n-> b",
+        "use f as\\\nm",
+        "transform t: a suffix\\\n.x -> b",
+    ] {
+        assert_eq!(dump::diags(text), "", "{text}");
+    }
+    assert_eq!(
+        dump::diags("merge m: a -\\\nb"),
+        dump::diags("merge m: a - \\\nb")
+    );
+}
