@@ -60,6 +60,14 @@ Examples:
   flow log --failed             what each job that failed last printed
   flow log -f trimmed/a.fq      go on showing it while the job runs";
 
+const FMT_EXAMPLES: &str = "\
+Examples:
+  flow fmt                      lay workflow.flow out in flow's style
+  flow fmt *.flow               several files
+  flow fmt --check              only say which files would change; exit status 1 if any
+  flow fmt --diff               only show what would change
+  flow fmt - < rna.flow         from stdin to stdout, for editors";
+
 /// A declarative workflow engine over files.
 #[derive(Parser, Debug)]
 #[command(name = "flow", version, before_long_help = EXAMPLES)]
@@ -101,6 +109,10 @@ pub(super) enum Typed {
     #[command(before_long_help = LOG_EXAMPLES)]
     #[command(override_usage = "flow log [WORKFLOW] FILE-or-JOB... [OPTIONS]")]
     Log(LogArgs),
+    /// Lay workflows out in one style; their meaning and comments stay
+    #[command(before_long_help = FMT_EXAMPLES)]
+    #[command(override_usage = "flow fmt [FILE]... [OPTIONS]")]
+    Fmt(FmtArgs),
 }
 
 /// Options of every command, before or after its name.
@@ -340,6 +352,19 @@ pub(super) struct LogArgs {
     pub follow: bool,
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FmtArgs {
+    /// Files; - is stdin to stdout (default: workflow.flow)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; exit status 1 if a file would change
+    #[arg(long)]
+    pub check: bool,
+    /// Write nothing; show what would change
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// What this process was asked to do. Prints help, a version or a mistake, and exits, itself.

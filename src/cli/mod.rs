@@ -6,6 +6,7 @@ pub mod options;
 pub mod values;
 
 mod check;
+mod fmt;
 mod list;
 mod log;
 mod machine;
@@ -24,6 +25,7 @@ use options::Request;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
     Done,
+    /// Jobs failed, or `fmt --check` found a file to change.
     JobsFailed,
     /// The workflow is wrong: its text, or what its rules make of the files.
     WrongWorkflow,
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Request::Explain(options) => explain::explain(options),
         Request::List(options) => list::list(options),
         Request::Log(options) => log::log(options),
+        Request::Fmt(options) => fmt::fmt(options),
     };
     match ended {
         Ok(exit) => ExitCode::from(exit.status()),

@@ -169,7 +169,7 @@ fn unread(common: &Common, path: &Path, error: &std::io::Error) -> Diag {
 }
 
 /// Text that is not UTF-8 is a mistake at the first byte that is not.
-fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, Vec<Diag>) {
+pub fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, Vec<Diag>) {
     match String::from_utf8(bytes) {
         Ok(text) => (text, Vec::new()),
         Err(error) => {

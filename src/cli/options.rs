@@ -36,6 +36,7 @@ pub enum Request {
     Explain(ExplainOptions),
     List(ListOptions),
     Log(LogOptions),
+    Fmt(FmtOptions),
 }
 
 /// What every command takes.
@@ -195,6 +196,18 @@ pub struct LogOptions {
     pub follow: bool,
 }
 
+/// `flow fmt`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FmtOptions {
+    pub common: Common,
+    /// At least one; `-` is stdin.
+    pub files: Vec<PathBuf>,
+    /// Whether files that would change are a failure; then none is written.
+    pub check: bool,
+    /// Whether changes are shown instead of written.
+    pub diff: bool,
+}
+
 /// What `typed` means. An error is a sentence for the person who typed it.
 pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String> {
     let common = common(typed.common, variable)?;
@@ -239,6 +252,15 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
                 follow: args.follow,
             }))
         }
+        Typed::Fmt(args) => Ok(Request::Fmt(FmtOptions {
+            common,
+            files: match args.files.is_empty() {
+                true => vec![DEFAULT_WORKFLOW.into()],
+                false => args.files,
+            },
+            check: args.check,
+            diff: args.diff,
+        })),
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod ast;
 pub mod diag;
+pub mod format;
 pub mod names;
 pub mod nearest;
 pub mod quantity;

@@ -256,8 +256,7 @@ fn short_help_fits_on_a_screen() {
         let widest = help.lines().map(|line| line.chars().count()).max();
         assert!(help.lines().count() <= 24 && widest <= Some(80), "{help}");
     }
-    let last = commands().len() - 1;
-    let [run, flow] = [0, last].map(|n| commands()[n].render_help());
+    let [run, flow] = [0, commands().len() - 1].map(|n| commands()[n].render_help());
     assert_snapshot!(format!("{run}\n{flow}"));
 }
 
