@@ -114,8 +114,7 @@ fn supervised(words: &[&str], n_jobs: usize, at_once: usize) -> Cost {
                 text: text.into(),
                 way: ScriptWay::DashC,
             }),
-            env: Vec::new(),
-            dir: BString::default(),
+            ..Task::default()
         };
         local.start(task).expect("the supervisor is there");
     };

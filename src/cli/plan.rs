@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString};
 use serde_json::{Value, json};
@@ -127,7 +128,8 @@ impl Shown<'_> {
     fn command(&self, job: JobId) -> Option<BString> {
         let plan = &self.judged.plan;
         let needs = &plan.rule_of(&self.opened.workflow, job).needs;
-        let given = Given::asked(needs, 1, BStr::new("$FLOW_TMP"));
+        let folder = BStr::new(self.opened.folder.as_os_str().as_bytes());
+        let given = Given::asked(needs, 1, BStr::new("$FLOW_TMP"), folder);
         let rendered = render(plan, &self.opened.workflow, job, &given).ok()?;
         Some(rendered.text())
     }

@@ -111,7 +111,7 @@ pub fn run(
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
                 .ok();
         }),
-        options: run_options(&options),
+        options: run_options(&options, &opened),
     })?;
     Ok(exit(&opened, &summary))
 }
@@ -125,9 +125,10 @@ fn state_path(opened: &Opened) -> bstr::BString {
     state.as_os_str().as_bytes().into()
 }
 
-fn run_options(options: &RunOptions) -> run::Options {
+fn run_options(options: &RunOptions, opened: &Opened) -> run::Options {
     let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     run::Options {
+        folder: opened.folder.as_os_str().as_bytes().into(),
         jobs: options.jobs.map_or(processors, |jobs| jobs.get()),
         mem_mib: options.mem_mib.or_else(machine::memory),
         gpus: machine::gpus(options.gpus),

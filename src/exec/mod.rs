@@ -20,7 +20,7 @@ crate::define_id!(
 );
 
 /// One program to be run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Task {
     pub id: TaskId,
     /// Program and arguments. With `script`, it is appended: as one more argument where it is
@@ -31,6 +31,10 @@ pub struct Task {
     pub env: Vec<(BString, BString)>,
     /// Where it runs; relative to the run's folder, empty for that folder itself.
     pub dir: BString,
+    /// Files that take the place of the report of what it prints, made anew; relative to the run's
+    /// folder. Empty: it is reported.
+    pub stdout: BString,
+    pub stderr: BString,
 }
 
 /// The text of a recipe, and how its interpreter takes it.

@@ -244,9 +244,7 @@ mod tests {
         Task {
             id: TaskId(id),
             argv: words.split(' ').map(BString::from).collect(),
-            script: None,
-            env: Vec::new(),
-            dir: BString::default(),
+            ..Task::default()
         }
     }
 

@@ -29,8 +29,10 @@ pub struct Launch<'a> {
     pub env: &'a [&'a CStr],
     pub dir: Option<&'a CStr>,
     pub stdin: BorrowedFd<'a>,
-    /// Standard output and standard error.
+    /// Standard output.
     pub output: BorrowedFd<'a>,
+    /// Standard error.
+    pub error: BorrowedFd<'a>,
     /// Becomes descriptor [`SCRIPT_FD`].
     pub script: Option<BorrowedFd<'a>>,
     /// The soft and hard limit of open files.
@@ -134,14 +136,14 @@ extern "C" fn child(arg: *mut c_void) -> c_int {
 fn become_program(shared: &Shared) -> (Stage, c_int) {
     let launch = shared.launch;
     let stdin = launch.stdin.as_raw_fd();
-    let output = launch.output.as_raw_fd();
+    let (output, error) = (launch.output.as_raw_fd(), launch.error.as_raw_fd());
     // SAFETY: system calls on this process's own copies of the descriptors, with pointers to live
     // values; CLONE_FILES was not given, so the supervisor's descriptors stay as they are.
     unsafe {
         if libc::setsid() < 0
             || libc::dup2(stdin, 0) < 0
             || libc::dup2(output, 1) < 0
-            || libc::dup2(output, 2) < 0
+            || libc::dup2(error, 2) < 0
         {
             return (Stage::Prepare, errno());
         }

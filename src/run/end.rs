@@ -13,6 +13,9 @@ use crate::sched::{self, Action};
 use crate::stale::print::Print;
 use crate::stale::{record, settle};
 
+/// A file that a job has printed into is only read for its end when it is no longer, in bytes.
+const READ_AT_MOST: u64 = 4 << 20;
+
 /// Lines of output that a failure shows.
 const TAIL_LINES: usize = 20;
 
@@ -336,10 +339,10 @@ impl Engine<'_> {
         failure: Option<Failure>,
     ) {
         let job = running.job;
-        let tail = if failure.is_some() {
-            last_lines(&running.tail)
-        } else {
-            BString::default()
+        let tail = match failure {
+            None => BString::default(),
+            Some(_) if running.tail.is_empty() => self.printed(running),
+            Some(_) => last_lines(&running.tail),
         };
         let finished = JobFinished {
             name: self.name(job),
@@ -355,6 +358,23 @@ impl Engine<'_> {
             place: self.place(self.plan.jobs[job].rule),
         };
         self.emit(EventKind::JobFinished(finished));
+    }
+}
+
+impl Engine<'_> {
+    /// The last that a try wrote into the files that its rule names for what it prints.
+    fn printed(&self, running: &Running) -> BString {
+        let disk = self.store.disk();
+        let is_short = |file: &&BString| {
+            let stat = disk.stat(file).ok().flatten();
+            stat.is_some_and(|stat| stat.size > 0 && stat.size <= READ_AT_MOST)
+        };
+        let file = running.printed.iter().find(is_short);
+        let text = file
+            .and_then(|file| disk.read(file).ok())
+            .unwrap_or_default();
+        let start = text.len().saturating_sub(super::engine::TAIL);
+        last_lines(&text[start..])
     }
 }
 

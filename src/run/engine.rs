@@ -16,7 +16,7 @@ use crate::sched::{self, Action, JobIdx, Resource, Sched, Standing, Totals, Verd
 use crate::stale::record;
 
 /// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
-const TAIL: usize = 16 << 10;
+pub(super) const TAIL: usize = 16 << 10;
 
 /// How often sinks hear that nothing happens.
 const TICK: Duration = Duration::from_millis(500);

@@ -12,6 +12,8 @@ use crate::workflow::Needs;
 pub struct Given {
     /// The folder that it may call its own.
     pub tmp: BString,
+    /// The workflow's folder, from the root.
+    pub folder: BString,
     pub cores: u32,
     /// In MiB; `None` where the rule says nothing.
     pub mem_mib: Option<u64>,
@@ -22,9 +24,10 @@ pub struct Given {
 
 impl Given {
     /// What the rule asks for, as if there were enough of everything.
-    pub fn asked(needs: &Needs, attempt: u32, tmp: &BStr) -> Given {
+    pub fn asked(needs: &Needs, attempt: u32, tmp: &BStr, folder: &BStr) -> Given {
         Given {
             tmp: tmp.into(),
+            folder: folder.into(),
             cores: needs.cores_of(attempt),
             mem_mib: needs.mem_mib.of(attempt),
             gpus: needs.gpus.of(attempt).unwrap_or(0),

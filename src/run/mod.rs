@@ -65,6 +65,8 @@ pub trait Sink {
 /// Numbers that decide how a run behaves.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Options {
+    /// The workflow's folder, from the root.
+    pub folder: BString,
     /// Cores that jobs may take together.
     pub jobs: u32,
     /// Memory that jobs may take together; `None`: it is not counted.
@@ -140,6 +142,8 @@ struct Running {
     /// Why it is being ended, when it is.
     is_cut: bool,
     tmp: Option<BString>,
+    /// Files that take what it prints, standard error first.
+    printed: Vec<BString>,
     /// The gpus that it has.
     gpus: Vec<usize>,
     /// When it has run over its time, since the start of the run; and that time.

@@ -11,11 +11,12 @@ use crate::exec::{Script, ScriptWay, Task, TaskId};
 use crate::lang::ast::Hole;
 use crate::lang::quote::ValueKind;
 use crate::lang::recipe::Filled;
+use crate::pattern::clean;
 use crate::plan::name::path_fact;
 use crate::plan::{JobId, PathId, Plan};
 use crate::workflow::recipe::Launch;
 use crate::workflow::scope::pick;
-use crate::workflow::{Expr, FileSet, GROUP, Rule, Workflow};
+use crate::workflow::{Expr, FileSet, GROUP, Part, Recipe, Rule, Word, Workflow};
 
 /// A recipe that is ready to be run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +24,11 @@ pub struct Rendered {
     pub argv: Vec<BString>,
     pub script: Option<Script>,
     pub env: Vec<(BString, BString)>,
+    /// The folder to run in; empty for the workflow's own.
+    pub dir: BString,
+    /// Files that take what it prints, relative to the workflow's folder; empty for none.
+    pub stdout: BString,
+    pub stderr: BString,
     /// The folder of `{tmp}`, or of the job's description; to be made before and removed after.
     pub tmp: Option<BString>,
     /// What a recipe in another language finds as `$FLOW_JOB`, and where it is to be written.
@@ -31,13 +37,14 @@ pub struct Rendered {
 
 impl Rendered {
     pub fn into_task(self, id: TaskId) -> Task {
-        let dir = BString::default();
         Task {
             id,
             argv: self.argv,
             script: self.script,
             env: self.env,
-            dir,
+            dir: self.dir,
+            stdout: self.stdout,
+            stderr: self.stderr,
         }
     }
 
@@ -70,18 +77,34 @@ pub fn render(
     job: JobId,
     given: &Given,
 ) -> anyhow::Result<Rendered> {
-    let tmp = given.tmp.as_bstr();
+    let recipe = plan.rule_of(workflow, job).recipe.as_ref();
+    let recipe = recipe.expect("a workflow without mistakes has recipes");
+    render_recipe(plan, workflow, job, recipe, given)
+}
+
+/// Fills a recipe for a job: its own, or another command of its rule.
+pub(super) fn render_recipe(
+    plan: &Plan,
+    workflow: &Workflow,
+    job: JobId,
+    recipe: &Recipe,
+    given: &Given,
+) -> anyhow::Result<Rendered> {
     let rule = plan.rule_of(workflow, job);
-    let recipe = rule
-        .recipe
-        .as_ref()
-        .expect("a workflow without mistakes has recipes");
-    let values = Values {
+    let around = &rule.around;
+    let mut values = Values {
         plan,
         rule,
         job,
         given,
+        base: None,
     };
+    let dir = values.path(around.workdir.as_ref(), "workdir")?;
+    let stdout = values.path(around.stdout.as_ref(), "stdout")?;
+    let stderr = values.path(around.stderr.as_ref(), "stderr")?;
+    // Elsewhere than in the workflow's folder its files need their whole paths.
+    values.base = (!dir.is_empty()).then_some(given.folder.as_bstr());
+    let own_tmp = values.placed(given.tmp.as_bstr());
     let mut uses_tmp = false;
     let mut fill = |hole: &Hole| {
         let expr = recipe.expr(hole);
@@ -123,7 +146,7 @@ pub fn render(
                 way: ScriptWay::File,
             });
             if !is_shell {
-                let path = BString::from([tmp.as_bytes(), b"/job.json"].concat());
+                let path = BString::from([own_tmp.as_bytes(), b"/job.json"].concat());
                 description = Some((path, values.description(workflow)));
             }
         }
@@ -135,14 +158,20 @@ pub fn render(
     for (name, value) in &workflow.env {
         env.push((name.as_str().into(), value.clone()));
     }
+    for (name, word) in &around.env {
+        env.push((name.as_str().into(), values.joined(word)));
+    }
     if let Some((path, _)) = &description {
         env.push(("FLOW_JOB".into(), path.clone()));
     }
-    let tmp = (uses_tmp || description.is_some()).then(|| tmp.into());
+    let tmp = (uses_tmp || description.is_some()).then(|| given.tmp.clone());
     Ok(Rendered {
         argv,
         script,
         env,
+        dir,
+        stdout,
+        stderr,
         tmp,
         description,
     })
@@ -161,9 +190,59 @@ struct Values<'a> {
     rule: &'a Rule,
     job: JobId,
     given: &'a Given,
+    /// Put in front of relative paths.
+    base: Option<&'a BStr>,
 }
 
 impl<'a> Values<'a> {
+    /// A path as the recipe can use it where it runs.
+    fn placed<'p>(&self, path: &'p BStr) -> Cow<'p, BStr> {
+        match self.base {
+            Some(base) if path == "." => Cow::Owned(base.into()),
+            Some(base) if !path.starts_with(b"/") => {
+                Cow::Owned([base.as_bytes(), b"/", path.as_bytes()].concat().into())
+            }
+            _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// A word filled, several values with blanks between them.
+    fn joined(&self, word: &Word) -> BString {
+        let mut text = BString::default();
+        for part in &word.parts {
+            match part {
+                Part::Text(piece) => text.extend_from_slice(piece),
+                Part::Value(expr, _) => {
+                    for (at, value) in self.of(expr).values.iter().enumerate() {
+                        text.extend_from_slice(if at > 0 { b" " } else { b"" });
+                        text.extend_from_slice(value);
+                    }
+                }
+                // Refused when the workflow is read.
+                Part::Glob(_) => {}
+            }
+        }
+        text
+    }
+
+    /// A word that names one file or folder, filled; empty where there is no word.
+    pub(super) fn path(&self, word: Option<&Word>, what: &str) -> anyhow::Result<BString> {
+        let Some(word) = word else {
+            return Ok(BString::default());
+        };
+        for (expr, _) in word.values() {
+            let n_values = self.of(expr).values.len();
+            if n_values != 1 {
+                anyhow::bail!("`{what}` names one path, and {n_values} files stand in it");
+            }
+        }
+        let text = self.joined(word);
+        if text.is_empty() {
+            anyhow::bail!("`{what}` names no path: what stands in it is empty");
+        }
+        Ok(clean(&text).into_owned().into())
+    }
+
     fn of(&self, expr: &'a Expr) -> Filled<'a> {
         let owned = |value: String| text(vec![Cow::Owned(value.into())]);
         match expr {
@@ -232,7 +311,7 @@ impl<'a> Values<'a> {
                 match fact {
                     None => Filled {
                         kind: ValueKind::File,
-                        values: paths.map(Cow::Borrowed).collect(),
+                        values: paths.map(|path| self.placed(path)).collect(),
                     },
                     Some(fact) => {
                         let is_file = matches!(fact, crate::workflow::Fact::Dir);
@@ -243,7 +322,13 @@ impl<'a> Values<'a> {
                             } else {
                                 ValueKind::Text
                             },
-                            values: values.map(Cow::Owned).collect(),
+                            values: match self.base {
+                                Some(_) if is_file => values
+                                    .map(|path| self.placed(path.as_bstr()).into_owned())
+                                    .map(Cow::Owned)
+                                    .collect(),
+                                _ => values.map(Cow::Owned).collect(),
+                            },
                         }
                     }
                 }
@@ -258,7 +343,7 @@ impl<'a> Values<'a> {
             Expr::Job => text(vec![Cow::Borrowed(self.plan.key(self.job))]),
             Expr::Tmp => Filled {
                 kind: ValueKind::File,
-                values: vec![Cow::Borrowed(self.given.tmp.as_bstr())],
+                values: vec![self.placed(self.given.tmp.as_bstr())],
             },
         }
     }
@@ -268,7 +353,7 @@ impl<'a> Values<'a> {
         let files = |paths: &[PathId]| -> Value {
             paths
                 .iter()
-                .map(|path| path_json(self.plan.path(*path)))
+                .map(|path| path_json(&self.placed(self.plan.path(*path))))
                 .collect()
         };
         let mut captures: Map<String, Value> = Map::new();
@@ -299,7 +384,7 @@ impl<'a> Values<'a> {
             "cores": self.given.cores,
             "mem": self.given.mem_mib,
             "gpus": self.given.gpus,
-            "tmp": path_json(self.given.tmp.as_bstr()),
+            "tmp": path_json(&self.placed(self.given.tmp.as_bstr())),
         });
         description.to_string().into_bytes()
     }

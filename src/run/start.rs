@@ -5,7 +5,7 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Engine, Given, Running, render};
+use super::{Engine, Given, Rendered, Running, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
@@ -33,6 +33,7 @@ impl Engine<'_> {
             output_bytes: 0,
             is_cut: false,
             tmp: None,
+            printed: Vec::new(),
             gpus: Vec::new(),
             deadline: None,
             is_over_time: false,
@@ -56,7 +57,13 @@ impl Engine<'_> {
         self.n_tasks += 1;
         let rule = self.plan.rule_of(self.context.workflow, job);
         let tmp = self.store.tmp(task.0);
-        let mut given = Given::asked(&rule.needs, attempt, tmp.as_bstr()).cut(&self.options);
+        let mut given = Given::asked(
+            &rule.needs,
+            attempt,
+            tmp.as_bstr(),
+            self.options.folder.as_bstr(),
+        )
+        .cut(&self.options);
         let gpus = self.gpus.free(given.gpus);
         // A rule that says nothing of gpus sees what flow itself sees.
         if rule.needs.gpus.of(attempt).is_some() {
@@ -64,6 +71,7 @@ impl Engine<'_> {
         }
         let rendered = render(&self.plan, self.context.workflow, job, &given)
             .map_err(|error| Failure::Engine(format!("{error:#}")))?;
+        self.make_room(&rendered)?;
         let tmp = rendered.tmp.clone();
         if let Some(tmp) = &tmp {
             self.store
@@ -89,6 +97,8 @@ impl Engine<'_> {
         running.deadline = time.map(|time| (self.now() + time, time));
         self.gpus.take(&gpus);
         running.gpus = gpus;
+        let printed = [&rendered.stderr, &rendered.stdout].into_iter();
+        running.printed = printed.filter(|file| !file.is_empty()).cloned().collect();
         self.running.insert(task, running);
         if let Err(error) = self.executor.start(rendered.into_task(task)) {
             self.stop(format!("{error:#}"));
@@ -206,22 +216,45 @@ impl Engine<'_> {
 
     /// Makes the folders that outputs stand in.
     fn make_folders(&mut self, job: JobId) -> Result<(), Failure> {
+        let mut folders: Vec<BString> = Vec::new();
         for &path in self.plan.outputs(job) {
             let path = self.plan.path(path);
             let folder = facts::dir(facts::without_slash(path));
             let folder = match folder.find_byteset(b"*?[{") {
-                Some(at) => BStr::new(facts::dir(&folder[..at])),
-                None => BStr::new(folder),
+                Some(at) => facts::dir(&folder[..at]),
+                None => folder,
             };
-            if folder == "." || self.made_folders.contains(folder) {
-                continue;
+            if !self.made_folders.contains(BStr::new(folder)) {
+                folders.push(folder.into());
             }
-            self.store
-                .disk()
-                .make_folder(folder)
-                .map_err(|error| Failure::Engine(format!("make the folder `{folder}`: {error}")))?;
-            self.made_folders.insert(folder.into());
         }
+        folders
+            .into_iter()
+            .try_for_each(|folder| self.make_folder(folder))
+    }
+
+    /// Makes the folder to run in, and those of the files that take what is printed.
+    pub(super) fn make_room(&mut self, rendered: &Rendered) -> Result<(), Failure> {
+        let folders = [
+            BStr::new(&rendered.dir),
+            BStr::new(facts::dir(&rendered.stdout)),
+            BStr::new(facts::dir(&rendered.stderr)),
+        ];
+        let folders = folders.map(BString::from).into_iter();
+        folders
+            .filter(|folder| !folder.is_empty())
+            .try_for_each(|folder| self.make_folder(folder))
+    }
+
+    fn make_folder(&mut self, folder: BString) -> Result<(), Failure> {
+        if folder == "." || self.made_folders.contains(&folder) {
+            return Ok(());
+        }
+        self.store
+            .disk()
+            .make_folder(&folder)
+            .map_err(|error| Failure::Engine(format!("make the folder `{folder}`: {error}")))?;
+        self.made_folders.insert(folder);
         Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! One rule's header: its sources and filter first, and once captures are known its other words.
 
+use super::attribute::surroundings;
 use super::captures::Captures;
 use super::expr::{Expr, Part, Word};
 use super::load::{Loader, unknown_name};
 use super::scope::{BUILT_IN, Scope, Site, Unknown};
-use super::{Extra, Factor, Output, Rule, Source, recipe};
+use super::{Around, Extra, Factor, Output, Rule, Source, recipe};
 use crate::lang::ast::{self, FilterKind, Glob, Piece, Verb};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
@@ -103,6 +104,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             active_if: attributes.active_if,
             is_always: attributes.is_always,
             is_optional: attributes.is_optional,
+            around: Around::default(),
             retries: attributes.retries,
             backoff: attributes.backoff,
             cluster: attributes.cluster,
@@ -300,14 +302,14 @@ fn as_glob(template: &Pattern, span: Span) -> Word {
 }
 
 /// What a rule's words may use.
-struct RuleScope<'a> {
-    rule: Option<&'a ast::Rule>,
-    captures: &'a Captures,
-    has_groups: bool,
+pub(super) struct RuleScope<'a> {
+    pub rule: Option<&'a ast::Rule>,
+    pub captures: &'a Captures,
+    pub has_groups: bool,
 }
 
 /// Resolves a word; one that is nothing but a list param is several words.
-fn resolve_words(
+pub(super) fn resolve_words(
     loader: &mut Loader,
     word: &ast::Word,
     site: Site,
@@ -335,7 +337,8 @@ fn resolve_words(
                     is_one_job: matches!(verb, Some(Verb::Merge | Verb::Split)),
                     input_slots,
                     output_slots,
-                    outputs_unknown: false,
+                    outputs_unknown: site == Site::Recipe
+                        && matches!(verb, Some(Verb::Split | Verb::Subdivide)),
                     site,
                 };
                 match scope.resolve(hole) {
@@ -481,7 +484,10 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         .flatten()
         .map(|o| o.name.clone())
         .collect();
+    header.rule.around = surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
+    let shell = surroundings::shell(loader, rule);
     let scope = recipe::RecipeScope {
+        shell: shell.unwrap_or_else(|| loader.shell.clone()),
         captures,
         has_groups: header.has_groups,
         is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),

@@ -209,6 +209,16 @@ impl Default for Cluster {
     }
 }
 
+/// Where a rule's recipe runs: words that are filled for each job.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    pub env: Vec<(String, Word)>,
+    pub workdir: Option<Word>,
+    /// Files that take what the recipe prints.
+    pub stdout: Option<Word>,
+    pub stderr: Option<Word>,
+}
+
 pub struct Rule {
     pub name: String,
     pub doc: Option<String>,
@@ -233,6 +243,7 @@ pub struct Rule {
     pub is_always: bool,
     /// To have no items is no mistake.
     pub is_optional: bool,
+    pub around: Around,
     /// `None`: the run's default.
     pub retries: Option<u32>,
     /// From a failed try to the next.

@@ -73,6 +73,8 @@ impl Recipe {
 
 /// What a recipe can see.
 pub(super) struct RecipeScope<'a> {
+    /// What runs it where it names no interpreter itself.
+    pub shell: Shell,
     pub captures: &'a Captures,
     pub has_groups: bool,
     pub is_one_job: bool,
@@ -126,8 +128,8 @@ pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope)
     found.extend(text.check_names(|hole| exprs.contains_key(&hole.span.start), &names));
     let launch = match &text.interpreter {
         Interpreter::Default => Launch::Shell {
-            argv: loader.shell.argv.clone(),
-            is_default: loader.shell.is_default,
+            argv: seen.shell.argv.clone(),
+            is_default: seen.shell.is_default,
         },
         Interpreter::Script {
             words, language, ..

@@ -128,9 +128,7 @@ pub fn words<const N: usize>(words: [&str; N]) -> Task {
     Task {
         id: TaskId(0),
         argv: words.map(BString::from).to_vec(),
-        script: None,
-        env: Vec::new(),
-        dir: BString::default(),
+        ..Task::default()
     }
 }
 

@@ -131,6 +131,8 @@ mod tests {
                 script: Some(Script { text: vec![at as u8; len].into(), way: ScriptWay::DashC }),
                 env: vec![("A".into(), "=b".into())],
                 dir: "d".into(),
+                stdout: "o".into(),
+                stderr: "".into(),
             };
             let mut bytes = Vec::new();
             for (at, len) in lens.iter().enumerate() {

@@ -5,10 +5,11 @@
 //! that there are some. The threads live as long as the process: they are its tasks' parents.
 
 use std::collections::VecDeque;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -220,6 +221,22 @@ fn output_pipe(shared: &Shared) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// Makes the files that take the task's standard output and error, where it names some. One name
+/// for both is one file, in the order of what is written.
+fn open_files(strings: &Strings) -> Result<[Option<File>; 2], (BString, io::Error)> {
+    let [out, err] = strings.files().map(CStr::to_bytes);
+    let open = |path: &[u8]| {
+        let opened = File::create(OsStr::from_bytes(path));
+        opened.map_err(|error| (path.into(), error))
+    };
+    let first = (!out.is_empty()).then(|| open(out)).transpose()?;
+    let second = match &first {
+        Some(file) if err == out => Some(file.try_clone().map_err(|error| (err.into(), error))?),
+        _ => (!err.is_empty()).then(|| open(err)).transpose()?,
+    };
+    Ok([first, second])
+}
+
 fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
     if let Text::Lost(error) = &request.text {
         return Outcome::NotStarted(format!("there is no room for its script: {}", words(error)));
@@ -228,13 +245,22 @@ fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
         Ok(ends) => ends,
         Err(error) => return Outcome::Later(request, error),
     };
+    let files = match open_files(&request.strings) {
+        Ok(files) => files,
+        Err((_, error)) if is_shortage(&error) => return Outcome::Later(request, error),
+        Err((path, error)) => {
+            let why = format!("cannot write to `{path}`: {}", words(&error));
+            return Outcome::NotStarted(why);
+        }
+    };
     let base = Launch {
         programs: &[],
         argv: &[],
         env: &[],
         dir: None,
         stdin: shared.null.as_fd(),
-        output: write.as_fd(),
+        output: files[0].as_ref().map_or(write.as_fd(), File::as_fd),
+        error: files[1].as_ref().map_or(write.as_fd(), File::as_fd),
         script: None,
         n_files: shared.n_files,
     };

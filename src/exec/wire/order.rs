@@ -34,6 +34,9 @@ pub struct Setup {
     pub quota: u64,
 }
 
+/// The folder and the two files.
+const BEFORE_ARGV: usize = 3;
+
 /// A task as it stands in an order's head: strings that the kernel can take as they are.
 #[derive(Debug)]
 pub struct Strings {
@@ -58,13 +61,19 @@ impl Strings {
         self.all().next().unwrap_or_default()
     }
 
+    /// The files that take what it writes to standard output and error; empty for none.
+    pub fn files(&self) -> [&CStr; 2] {
+        let mut all = self.all().skip(1);
+        [(); 2].map(|()| all.next().unwrap_or_default())
+    }
+
     pub fn argv(&self) -> impl Iterator<Item = &CStr> {
-        self.all().skip(1).take(self.n_argv)
+        self.all().skip(BEFORE_ARGV).take(self.n_argv)
     }
 
     /// `NAME=VALUE` each.
     pub fn env(&self) -> impl Iterator<Item = &CStr> {
-        self.all().skip(1 + self.n_argv)
+        self.all().skip(BEFORE_ARGV + self.n_argv)
     }
 }
 
@@ -129,7 +138,8 @@ pub fn put_task(out: &mut Vec<u8>, task: &Task) {
             },
         });
         head.extend((task.argv.len() as u32).to_le_bytes());
-        for string in std::iter::once(&task.dir).chain(&task.argv) {
+        let places = [&task.dir, &task.stdout, &task.stderr];
+        for string in places.into_iter().chain(&task.argv) {
             head.extend_from_slice(string);
             head.push(0);
         }
@@ -150,8 +160,10 @@ fn refusal(task: &Task) -> Option<String> {
     if program.is_empty() {
         return Some("the name of the program is empty".into());
     }
-    if task.dir.contains(&0) {
-        return Some(format!("its folder `{}` has a NUL byte in it", task.dir));
+    for path in [&task.dir, &task.stdout, &task.stderr] {
+        if path.contains(&0) {
+            return Some(format!("the path `{path}` has a NUL byte in it"));
+        }
     }
     let mut total = 0;
     for (at, word) in task.argv.iter().enumerate() {
