@@ -300,19 +300,24 @@ impl Engine<'_> {
         }
     }
 
-    /// Moves what a failed try left of its outputs into the trash.
+    /// Moves what a failed try left of its outputs into the trash. A job that came to nothing
+    /// before its old outputs were out of the way has left none.
     fn discard(&mut self, job: JobId) {
         let rule = self.plan.rule_of(self.context.workflow, job);
         let left: Vec<BString> = if rule.makes_unknown_files() {
-            let before = self.before.get(&job).cloned().unwrap_or_default();
+            let Some(before) = self.before.get(&job).cloned() else {
+                return;
+            };
             let found = self.matches(job).unwrap_or_default();
             let is_new = |path: &BString| {
                 let stat = self.store.disk().stat(path).ok().flatten();
                 before.get(path).copied() != stat
             };
             found.into_iter().filter(is_new).collect()
-        } else {
+        } else if self.aside.contains_key(&job) {
             self.paths(self.plan.outputs(job))
+        } else {
+            return;
         };
         let left = left.iter().map(BStr::new);
         if let Err(error) = self.store.discard(left) {

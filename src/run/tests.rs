@@ -203,6 +203,33 @@ fn an_input_that_is_gone_fails_the_job_before_it_starts() {
     assert!(!story.told.iter().any(|line| line.ends_with("y.b starts")));
 }
 
+#[test]
+fn a_job_that_never_starts_leaves_its_old_outputs_alone() {
+    let text = "transform one: *.a suffix .a -> .b .log
+    job {job}
+subdivide two: *.a suffix .a -> {stem}.*.p
+    job {job}
+";
+    let options = Options {
+        jobs: 1,
+        keeps_going: true,
+        ..Options::default()
+    };
+    let files = ["y.b=old", "y.log=old", "y.1.p=old", "x.a", "y.a"];
+    let story = simulate(text, &files, &[("x.b", "removes y.a ok")], options);
+    let is_gone = |line: &&String| line.ends_with("failed, the input `y.a` is gone");
+    assert_eq!(
+        story.told.iter().filter(is_gone).count(),
+        2,
+        "{:#?}",
+        story.told
+    );
+    for file in ["y.b", "y.log", "y.1.p"] {
+        assert_eq!(story.read(file), "old");
+    }
+    assert_eq!(story.trash.len(), 0);
+}
+
 const SPLIT: &str = "split s: big.txt -> p/*.p
     job {job}
 transform t: s suffix .p -> .q
