@@ -68,7 +68,7 @@ fn left_out(opened: &open::Opened) -> anyhow::Result<()> {
     let plan = crate::plan::Plan::new(context);
     for (id, rule) in opened.workflow.rules.iter() {
         let (left_out, n_items) = plan.left_out(id);
-        for &path in left_out {
+        for path in left_out.iter().copied() {
             let path = crate::ui::path(plan.path(path));
             anstream::println!("{}: the filter leaves out {path}", rule.name);
         }

@@ -99,6 +99,14 @@ impl Filter {
         }
     }
 
+    /// How many groups a regular expression captures by number, the whole match among them.
+    pub fn n_groups(&self) -> usize {
+        match self {
+            Filter::Regex(search) => search.regex.captures_len(),
+            _ => 0,
+        }
+    }
+
     /// For a suffix: the path without it.
     ///
     /// The suffix may be the whole file name (`reads.fq`, and the stem ends in `/`), but a hidden

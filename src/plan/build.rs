@@ -20,6 +20,10 @@ pub(super) fn build(context: Context) -> Plan {
 pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
     let n_rules = context.workflow.rules.len();
     let rules = context.workflow.rules.values();
+    let mut seen = Table::default();
+    for rule in rules {
+        seen.push(vec![Seen::default(); rule.factors.len()]);
+    }
     let travelling = rules.iter().map(|rule| rule.captures.clone()).collect();
     Plan {
         paths: Default::default(),
@@ -28,6 +32,7 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         files: Default::default(),
         captured: Default::default(),
         slots: Default::default(),
+        elements: Default::default(),
         producer: Default::default(),
         folders: Default::default(),
         entries: Table::filled(n_rules, Vec::new()),
@@ -39,7 +44,7 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         open: Default::default(),
         came_by: Default::default(),
         current_stand: None,
-        seen: Table::filled(n_rules, Seen::default()),
+        seen,
         excluded,
         is_trial: false,
         diags: Vec::new(),
@@ -93,7 +98,7 @@ impl Plan {
             Verb::Product
             | Verb::Combinations
             | Verb::Permutations
-            | Verb::CombinationsWithReplacement => Vec::new(),
+            | Verb::CombinationsWithReplacement => self.tuples(context, id),
         }
     }
 

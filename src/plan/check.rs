@@ -4,7 +4,7 @@ use std::io;
 
 use bstr::{BString, ByteSlice};
 
-use super::{Context, Entry, JobId, PathId, Plan};
+use super::{Context, Entry, JobId, PathId, Plan, Seen};
 use crate::lang::Diag;
 use crate::lang::ast::Verb;
 use crate::pattern::{Filter, Glob, nearest_path};
@@ -37,19 +37,17 @@ impl Plan {
         let rule = |job| self.rule_of(context.workflow, job);
         let (one, two) = (rule(first), rule(second));
         let text = self.path(path);
-        let from = |job: JobId| match self.item(job) {
-            [] => "this makes it".to_string(),
-            [file] => format!("makes it from `{}`", self.path(*file)),
-            [file, ..] => format!("makes it from `{}` and others", self.path(*file)),
+        let from = |job: JobId| match self.item_text(context, job) {
+            None => "this makes it".to_string(),
+            Some(item) => format!("makes it from {item}"),
         };
         let diag = if one.name == two.name {
-            let items = [first, second].map(|job| self.item(job).first().copied());
-            let shown =
-                items.map(|item| item.map_or("?".into(), |path| self.path(path).to_string()));
+            let shown = [first, second].map(|job| self.item_text(context, job));
+            let shown = shown.map(|item| item.unwrap_or("nothing".into()));
             Diag::error("E0301", format!("two jobs of `{}` make `{text}`", one.name))
                 .at(
                     one.name_span,
-                    format!("one from `{}`, one from `{}`", shown[0], shown[1]),
+                    format!("one from {}, one from {}", shown[0], shown[1]),
                 )
                 .help("name the outputs so that they differ, or gather the items with `collate`")
         } else {
@@ -62,6 +60,26 @@ impl Plan {
             .help("let one of them write another file")
         };
         self.report(diag);
+    }
+
+    /// What names a job, for a message: its first file, or that of each element.
+    fn item_text(&self, context: Context, job: JobId) -> Option<String> {
+        let files = self.item(job);
+        let tuple = self.rule_of(context.workflow, job).tuple.as_ref();
+        let shown = |path: &PathId| format!("`{}`", self.path(*path));
+        if let Some(tuple) = tuple {
+            let elements = (0..tuple.n_elements.min(4) as usize).map(|at| self.element(job, at));
+            let elements: Vec<String> = elements
+                .flat_map(|files| files.first())
+                .map(shown)
+                .collect();
+            return Some(elements.join(" with "));
+        }
+        match files {
+            [] => None,
+            [file] => Some(shown(file)),
+            [file, ..] => Some(format!("{} and others", shown(file))),
+        }
     }
 
     /// Once all rules are expanded.
@@ -90,17 +108,28 @@ impl Plan {
 
     /// A rule whose sources or filter leave it without items.
     fn check_items(&mut self, context: Context, id: RuleId, rule: &Rule) {
-        let Some(factor) = rule.factors.first() else {
-            return;
-        };
-        if self.seen[id].matched > 0 || !self.is_complete(id) || !rule.is_active() {
+        if !self.is_complete(id) || !rule.is_active() {
             return;
         }
-        if rule.is_optional {
+        for (at, factor) in rule.factors.iter().enumerate() {
+            self.check_factor(context, id, rule, at, factor);
+        }
+    }
+
+    fn check_factor(
+        &mut self,
+        context: Context,
+        id: RuleId,
+        rule: &Rule,
+        at: usize,
+        factor: &Factor,
+    ) {
+        let seen = &self.seen[id][at];
+        if seen.matched > 0 || rule.is_optional {
             return;
         }
-        if self.seen[id].items > 0 {
-            let diag = self.all_left_out(context, id, rule, factor);
+        if seen.items > 0 {
+            let diag = self.all_left_out(rule, seen, factor);
             self.report(diag);
             return;
         }
@@ -139,8 +168,7 @@ impl Plan {
         nearest_path(root.as_bstr(), &mut listing)
     }
 
-    fn all_left_out(&self, _context: Context, id: RuleId, rule: &Rule, factor: &Factor) -> Diag {
-        let seen = &self.seen[id];
+    fn all_left_out(&self, rule: &Rule, seen: &Seen, factor: &Factor) -> Diag {
         let n = seen.items;
         let items = if n == 1 {
             "the one item".into()

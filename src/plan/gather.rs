@@ -26,10 +26,10 @@ struct Group {
 
 impl Plan {
     /// All members of a gathering rule, in the order of its sources.
-    fn members(&mut self, context: Context, id: RuleId) -> Vec<Member> {
+    pub(super) fn members(&mut self, context: Context, id: RuleId) -> Vec<Member> {
         let rule = &context.workflow.rules[id];
         let mut members = Vec::new();
-        for (source, words) in rule.factors[0].sources.iter().enumerate() {
+        for (source, (_, words)) in rule.sources().enumerate() {
             for entry in self.source_entries(context, id, source as u32, words) {
                 members.push(Member {
                     entry,
@@ -78,7 +78,7 @@ impl Plan {
         let items = self.member_items(members);
         let mut files: Vec<PathId> = Vec::with_capacity(items.len());
         for item in items {
-            if self.select(context, id, item) {
+            if self.select(context, id, 0, item) {
                 files.extend_from_slice(&self.files[item.files]);
             }
         }
@@ -102,8 +102,9 @@ impl Plan {
     }
 
     /// The items of all members, each once.
-    fn member_items(&mut self, members: &[Member]) -> Vec<Item> {
-        let several = members.iter().any(|member| member.source > 0);
+    pub(super) fn member_items(&mut self, members: &[Member]) -> Vec<Item> {
+        let first = members.first().map(|member| member.source);
+        let several = members.iter().any(|member| Some(member.source) != first);
         let mut taken: Option<HashSet<(PathId, usize)>> = several.then(HashSet::new);
         let mut leaves = Vec::new();
         for member in members {
@@ -232,7 +233,7 @@ impl Plan {
         let mut groups: Vec<Group> = Vec::new();
         let mut by_output: HashMap<PathId, usize> = HashMap::new();
         for item in self.member_items(members) {
-            if !self.select(context, id, item) {
+            if !self.select(context, id, 0, item) {
                 continue;
             }
             let mut naming = std::mem::take(&mut self.scratch.naming);
@@ -357,6 +358,12 @@ impl Plan {
                 self.current_stand = None;
                 resolved.push((stand, entries));
             }
+            Then::Tuples(rule, stand) => {
+                self.current_stand = Some(stand);
+                let entries = self.tuples_known(context, rule, &members);
+                self.current_stand = None;
+                resolved.push((stand, entries));
+            }
             Then::Expand(rule, stand) => {
                 self.learn_feedback(context, rule);
                 self.current_stand = Some(stand);
@@ -366,8 +373,10 @@ impl Plan {
             }
             Then::Files(rule, source, stand) => {
                 self.learn_feedback(context, rule);
-                let sources = &context.workflow.rules[rule].factors[0].sources;
-                if let crate::workflow::Source::Files(word) = &sources[source as usize] {
+                let mut sources = context.workflow.rules[rule].sources();
+                if let Some((_, crate::workflow::Source::Files(word))) =
+                    sources.nth(source as usize)
+                {
                     let entries = self.file_entries(context, rule, word);
                     resolved.push((stand, entries));
                 }

@@ -12,6 +12,7 @@ mod show;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tuple;
 pub mod want;
 
 use std::cell::RefCell;
@@ -109,6 +110,8 @@ enum Then {
     Group(RuleId, StandId),
     /// All groups of a collate.
     Collate(RuleId, StandId),
+    /// All jobs of a rule that are named by several items each.
+    Tuples(RuleId, StandId),
     /// All jobs of a rule: its `with` words were not known.
     Expand(RuleId, StandId),
     /// The files of source number `.1` of a rule.
@@ -152,6 +155,8 @@ pub struct Plan {
     files: Pool<PathId>,
     captured: Pool<(NameId, ValueId)>,
     slots: Pool<u32>,
+    /// How many files each element of a tuple brought, where it is not one each.
+    elements: HashMap<JobId, Run>,
     producer: Table<PathId, JobId>,
     /// Outputs that are folders, without their `/`.
     folders: HashMap<BString, JobId>,
@@ -169,7 +174,8 @@ pub struct Plan {
     /// Jobs that came by a stand-in.
     pub came_by: HashMap<JobId, StandId>,
     current_stand: Option<StandId>,
-    seen: Table<RuleId, Seen>,
+    /// By rule and factor.
+    seen: Table<RuleId, Vec<Seen>>,
     /// Files on disk that a rule makes itself, or a rule that depends on it: not its items.
     excluded: feedback::Excluded,
     /// Made to learn `excluded`.
@@ -208,6 +214,16 @@ impl Plan {
         &self.files[self.jobs[job].item]
     }
 
+    /// The files of one element of a tuple.
+    pub fn element(&self, job: JobId, element: usize) -> &[PathId] {
+        let lengths = self.elements.get(&job);
+        part(
+            self.item(job),
+            lengths.map(|run| &self.slots[*run]),
+            element,
+        )
+    }
+
     /// Outputs as named; a split's globs as text.
     pub fn outputs(&self, job: JobId) -> &[PathId] {
         &self.files[self.jobs[job].outputs]
@@ -228,13 +244,8 @@ impl Plan {
     /// The inputs that input word number `slot` brought.
     pub fn slot(&self, job: JobId, slot: usize) -> &[PathId] {
         let Job { inputs, slots, .. } = self.jobs[job];
-        let inputs = &self.files[inputs];
-        if slots.is_empty() {
-            return inputs.get(slot..slot + 1).unwrap_or(&[]);
-        }
-        let lengths = &self.slots[slots];
-        let start: u32 = lengths[..slot].iter().sum();
-        &inputs[start as usize..(start + lengths[slot]) as usize]
+        let lengths = (!slots.is_empty()).then(|| &self.slots[slots]);
+        part(&self.files[inputs], lengths, slot)
     }
 
     /// The job that makes a file, or the folder it is in.
@@ -303,9 +314,11 @@ impl Plan {
         !self.leaves(rule).iter().any(is_open)
     }
 
-    /// The first items that a rule's filter leaves out, and how many were seen.
-    pub fn left_out(&self, rule: RuleId) -> (&[PathId], u32) {
-        (&self.seen[rule].left_out, self.seen[rule].items)
+    /// The first items that a rule's filters leave out, and how many were seen.
+    pub fn left_out(&self, rule: RuleId) -> (Vec<PathId>, u32) {
+        let seen = &self.seen[rule];
+        let left_out = seen.iter().flat_map(|seen| &seen.left_out).copied();
+        (left_out.collect(), seen.iter().map(|seen| seen.items).sum())
     }
 
     /// The jobs of a rule that are known, in their order.
@@ -316,4 +329,13 @@ impl Plan {
         };
         self.leaves(rule).into_iter().filter_map(job).collect()
     }
+}
+
+/// Part number `at` of a row; one file each where no lengths are given.
+fn part<'f>(files: &'f [PathId], lengths: Option<&[u32]>, at: usize) -> &'f [PathId] {
+    let Some(lengths) = lengths else {
+        return files.get(at..at + 1).unwrap_or(&[]);
+    };
+    let start: u32 = lengths[..at].iter().sum();
+    &files[start as usize..(start + lengths[at]) as usize]
 }

@@ -34,13 +34,21 @@ pub(super) struct Naming {
     pub captures: Vec<(NameId, ValueId)>,
     /// The item's first file without the filter's suffix.
     pub stem: BString,
+    /// How many files each element of a tuple brings.
+    pub elements: Vec<u32>,
 }
 
 impl Plan {
     /// Whether the filter takes the item; what it captures is then in `scratch.naming`.
-    pub(super) fn select(&mut self, context: Context, rule: RuleId, item: Item) -> bool {
-        let factor = &context.workflow.rules[rule].factors[0];
-        let seen = &mut self.seen[rule];
+    pub(super) fn select(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        factor: usize,
+        item: Item,
+    ) -> bool {
+        let seen = &mut self.seen[rule][factor];
+        let factor = &context.workflow.rules[rule].factors[factor];
         seen.items += 1;
         let Some(&first) = self.files[item.files].first() else {
             return false;
@@ -96,7 +104,7 @@ impl Plan {
         rule_id: RuleId,
         item: Item,
     ) -> Option<JobId> {
-        if !self.select(context, rule_id, item) {
+        if !self.select(context, rule_id, 0, item) {
             return None;
         }
         let rule = &context.workflow.rules[rule_id];
@@ -125,7 +133,7 @@ impl Plan {
     }
 
     /// The inputs of a job whose item is in `naming`.
-    fn fill_inputs(
+    pub(super) fn fill_inputs(
         &mut self,
         context: Context,
         rule: RuleId,
@@ -330,8 +338,11 @@ impl Plan {
             Expr::Text(text) => out.extend_from_slice(text),
             Expr::Capture { name, index } => {
                 let mut values = naming.captures.iter().filter(|(found, _)| found == name);
-                let value = values.nth(index.unwrap_or(0).max(0) as usize);
-                match value {
+                let index = match index.unwrap_or(0) {
+                    index if index < 0 => pick(values.clone().count(), index),
+                    index => Some(index as usize),
+                };
+                match index.and_then(|index| values.nth(index)) {
                     Some((_, value)) => out.extend_from_slice(self.values.get(*value)),
                     None => return Err(Box::new(lacks(rule, naming, span, self))),
                 }
@@ -366,37 +377,56 @@ impl Plan {
                         &naming.inputs[start..start + naming.slots[slot.0 as usize] as usize]
                     }
                 };
-                let at = match index {
-                    None if files.len() == 1 || fact.is_some() => Some(0),
-                    None => None,
-                    Some(index) => pick(files.len(), *index),
-                };
-                let Some(path) = at.and_then(|at| files.get(at)) else {
-                    return Err(Box::new(
-                        Diag::error("E0312", "this stands for no one file")
-                            .at(span, format!("there are {} files here", files.len()))
-                            .help("pick one by its number: `{input[0]}`"),
-                    ));
-                };
-                match fact {
-                    None => out.extend_from_slice(self.paths.get(*path)),
-                    Some(fact) => {
-                        let found = path_fact(self.paths.get(*path), *fact);
-                        match found.as_slice() {
-                            [one] => out.extend_from_slice(one),
-                            _ => {
-                                return Err(Box::new(
-                                    Diag::error("E0312", "this stands for no one name")
-                                        .at(span, "the path has no such folder"),
-                                ));
-                            }
-                        }
-                    }
-                }
+                return self.file(files, *index, *fact, span, out);
+            }
+            Expr::Element {
+                element,
+                index,
+                fact,
+            } => {
+                let files = super::part(&naming.item, Some(&naming.elements), *element as usize);
+                return self.file(files, *index, *fact, span, out);
             }
             Expr::Cores => out.extend_from_slice(rule.needs.cores_of(1).to_string().as_bytes()),
             Expr::Rule => out.extend_from_slice(rule.name.as_bytes()),
             Expr::Mem | Expr::Gpus | Expr::Job | Expr::Tmp | Expr::List(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Appends the one file that is meant, or what its path tells.
+    fn file(
+        &self,
+        files: &[PathId],
+        index: Option<i64>,
+        fact: Option<Fact>,
+        span: Span,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<Diag>> {
+        let at = match index {
+            None if files.len() == 1 || fact.is_some() => Some(0),
+            None => None,
+            Some(index) => pick(files.len(), index),
+        };
+        let Some(path) = at.and_then(|at| files.get(at)) else {
+            return Err(Box::new(
+                Diag::error("E0312", "this stands for no one file")
+                    .at(span, format!("there are {} files here", files.len()))
+                    .help("pick one by its number: `{input[0]}`"),
+            ));
+        };
+        let Some(fact) = fact else {
+            out.extend_from_slice(self.paths.get(*path));
+            return Ok(());
+        };
+        match path_fact(self.paths.get(*path), fact).as_slice() {
+            [one] => out.extend_from_slice(one),
+            _ => {
+                return Err(Box::new(
+                    Diag::error("E0312", "this stands for no one name")
+                        .at(span, "the path has no such folder"),
+                ));
+            }
         }
         Ok(())
     }
@@ -451,6 +481,7 @@ impl Plan {
             slots: self.slots[self.jobs[job].slots].to_vec(),
             captures: self.captured[self.jobs[job].captures].to_vec(),
             stem: BString::default(),
+            elements: Vec::new(),
         };
         let filter = rule.factors.first().map(|factor| &factor.filter);
         if let (Some(filter), Some(&first)) = (filter, naming.item.first())

@@ -16,7 +16,7 @@ use crate::plan::name::path_fact;
 use crate::plan::{JobId, PathId, Plan};
 use crate::workflow::recipe::Launch;
 use crate::workflow::scope::pick;
-use crate::workflow::{Expr, FileSet, GROUP, Part, Recipe, Rule, Word, Workflow};
+use crate::workflow::{Expr, Fact, FileSet, GROUP, Part, Recipe, Rule, Word, Workflow};
 
 /// A recipe that is ready to be run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -298,41 +298,17 @@ impl<'a> Values<'a> {
                         self.plan.outputs(self.job).get(at..at + 1).unwrap_or(&[])
                     }
                 };
-                let picked: &[PathId] = match index {
-                    Some(index) => match pick(files.len(), *index) {
-                        Some(at) => &files[at..at + 1],
-                        None => &[],
-                    },
-                    // `{input.stem}` is the first one's.
-                    None if fact.is_some() => files.get(..1).unwrap_or(&[]),
-                    None => files,
-                };
-                let paths = picked.iter().map(|path| self.plan.path(*path));
-                match fact {
-                    None => Filled {
-                        kind: ValueKind::File,
-                        values: paths.map(|path| self.placed(path)).collect(),
-                    },
-                    Some(fact) => {
-                        let is_file = matches!(fact, crate::workflow::Fact::Dir);
-                        let values = paths.flat_map(|path| path_fact(path, *fact));
-                        Filled {
-                            kind: if is_file {
-                                ValueKind::File
-                            } else {
-                                ValueKind::Text
-                            },
-                            values: match self.base {
-                                Some(_) if is_file => values
-                                    .map(|path| self.placed(path.as_bstr()).into_owned())
-                                    .map(Cow::Owned)
-                                    .collect(),
-                                _ => values.map(Cow::Owned).collect(),
-                            },
-                        }
-                    }
-                }
+                self.files(files, *index, *fact)
             }
+            Expr::Element {
+                element,
+                index,
+                fact,
+            } => self.files(
+                self.plan.element(self.job, *element as usize),
+                *index,
+                *fact,
+            ),
             Expr::Cores => owned(self.given.cores.to_string()),
             Expr::Gpus => owned(self.given.gpus.to_string()),
             Expr::Mem => match self.given.mem_mib {
@@ -344,6 +320,42 @@ impl<'a> Values<'a> {
             Expr::Tmp => Filled {
                 kind: ValueKind::File,
                 values: vec![self.placed(self.given.tmp.as_bstr())],
+            },
+        }
+    }
+
+    /// Files, one of them, or what their paths tell.
+    fn files(&self, files: &'a [PathId], index: Option<i64>, fact: Option<Fact>) -> Filled<'a> {
+        let picked: &[PathId] = match index {
+            Some(index) => match pick(files.len(), index) {
+                Some(at) => &files[at..at + 1],
+                None => &[],
+            },
+            // `{input.stem}` is the first one's.
+            None if fact.is_some() => files.get(..1).unwrap_or(&[]),
+            None => files,
+        };
+        let paths = picked.iter().map(|path| self.plan.path(*path));
+        let Some(fact) = fact else {
+            return Filled {
+                kind: ValueKind::File,
+                values: paths.map(|path| self.placed(path)).collect(),
+            };
+        };
+        let values = paths.flat_map(|path| path_fact(path, fact));
+        match (fact, self.base) {
+            (Fact::Dir, Some(_)) => Filled {
+                kind: ValueKind::File,
+                values: values
+                    .map(|path| Cow::Owned(self.placed(path.as_bstr()).into_owned()))
+                    .collect(),
+            },
+            (fact, _) => Filled {
+                kind: match fact {
+                    Fact::Dir => ValueKind::File,
+                    _ => ValueKind::Text,
+                },
+                values: values.map(Cow::Owned).collect(),
             },
         }
     }

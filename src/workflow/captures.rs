@@ -1,7 +1,9 @@
 //! Which captures each rule's jobs know, and which their items bring along to the next rule.
 
 use super::header::Header;
-use super::{RuleId, Source};
+use super::{Factor, RuleId, Source};
+use crate::dense::Interner;
+use crate::lang::Diag;
 use crate::lang::ast::Verb;
 use crate::pattern::NameId;
 
@@ -22,56 +24,105 @@ pub struct Captures {
 ///
 /// A collate passes on what its outputs use. Its output words are not resolved yet, so they are
 /// read off the names in them.
-pub fn flow(headers: &[Header], by_name: &[RuleId]) -> Vec<Captures> {
+pub fn flow(
+    headers: &[Header],
+    by_name: &[RuleId],
+    names: &Interner<NameId>,
+    diags: &mut Vec<Diag>,
+) -> Vec<Captures> {
     let mut all = vec![Captures::default(); headers.len()];
     for &rule in by_name {
         let header = &headers[rule.0 as usize];
-        let mut captures = Captures {
-            known: header.filter_captures.clone(),
-            ..Default::default()
-        };
-        captures.flat = header.flat_captures.clone();
-        let sources = || {
-            header
-                .rule
-                .factors
-                .iter()
-                .flat_map(|factor| &factor.sources)
-        };
-        for source in sources() {
-            let Source::Rule(upstream) = source else {
-                continue;
-            };
-            for &name in &all[upstream.0 as usize].of_items {
-                if captures.known.contains(&name)
-                    || captures.partial.iter().any(|(partial, _)| *partial == name)
-                {
-                    continue;
-                }
-                match sources().find(|other| !brings(other, name, &all)) {
-                    None => {
-                        captures.known.push(name);
-                        if sources().all(|source| is_flat(source, name, &all)) {
-                            captures.flat.push(name);
-                        }
-                    }
-                    Some(lacking) => captures
-                        .partial
-                        .push((name, header.shown(lacking, headers))),
+        let mut captures = Captures::default();
+        for (at, factor) in header.rule.factors.iter().enumerate() {
+            let found = of_factor(header, at, factor, headers, &all);
+            for &name in &found.known {
+                if captures.known.contains(&name) {
+                    let name = names.get(name).to_string();
+                    diags.push(in_two_factors(header, at, &name));
+                } else {
+                    captures.known.push(name);
                 }
             }
+            captures.partial.extend(found.partial);
+            captures.flat.extend(found.flat);
         }
         captures.of_items = match header.rule.verb {
             Verb::Originate | Verb::Split | Verb::Merge => Vec::new(),
+            // A name has no one value there.
+            Verb::Combinations | Verb::Permutations | Verb::CombinationsWithReplacement => {
+                Vec::new()
+            }
             Verb::Collate => {
                 let is_used = |name: &NameId| header.output_names.contains(name);
                 captures.known.iter().copied().filter(is_used).collect()
             }
-            _ => captures.known.clone(),
+            Verb::Transform | Verb::Subdivide | Verb::Product => captures.known.clone(),
         };
         all[rule.0 as usize] = captures;
     }
     all
+}
+
+/// What the items of one factor bring, and what its filter adds.
+fn of_factor(
+    header: &Header,
+    at: usize,
+    factor: &Factor,
+    headers: &[Header],
+    all: &[Captures],
+) -> Captures {
+    let mut captures = Captures {
+        known: header.filter_captures[at].clone(),
+        ..Default::default()
+    };
+    let flat = header.flat_captures.iter();
+    captures.flat = flat
+        .filter(|name| captures.known.contains(name))
+        .copied()
+        .collect();
+    for source in &factor.sources {
+        let Source::Rule(upstream) = source else {
+            continue;
+        };
+        for &name in &all[upstream.0 as usize].of_items {
+            if captures.known.contains(&name)
+                || captures.partial.iter().any(|(partial, _)| *partial == name)
+            {
+                continue;
+            }
+            match factor
+                .sources
+                .iter()
+                .find(|other| !brings(other, name, all))
+            {
+                None => {
+                    captures.known.push(name);
+                    if factor
+                        .sources
+                        .iter()
+                        .all(|source| is_flat(source, name, all))
+                    {
+                        captures.flat.push(name);
+                    }
+                }
+                Some(lacking) => captures
+                    .partial
+                    .push((name, header.shown(lacking, headers))),
+            }
+        }
+    }
+    captures
+}
+
+fn in_two_factors(header: &Header, at: usize, name: &str) -> Diag {
+    Diag::error(
+        "E0282",
+        format!("two factors of `{}` bring `{name}`", header.rule.name),
+    )
+    .at(header.rule.factors[at].span, "the second")
+    .note(format!("`{{{name}}}` could be either"))
+    .help("capture it by another name; files that are named by a glob bring no captures along")
 }
 
 fn is_flat(source: &Source, name: NameId, all: &[Captures]) -> bool {

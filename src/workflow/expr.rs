@@ -26,6 +26,12 @@ pub enum Expr {
         index: Option<i64>,
         fact: Option<Fact>,
     },
+    /// `{item[1]}` of a tuple: the files of one element.
+    Element {
+        element: u32,
+        index: Option<i64>,
+        fact: Option<Fact>,
+    },
     Cores,
     /// In MiB; empty where the rule says nothing.
     Mem,

@@ -5,7 +5,7 @@ use super::captures::Captures;
 use super::expr::{Expr, Part, Word};
 use super::load::{Loader, unknown_name};
 use super::scope::{BUILT_IN, Scope, Site, Unknown};
-use super::{Around, Extra, Factor, Output, Rule, Source, recipe};
+use super::{Around, Extra, Factor, Output, Rule, Source, Tuple, recipe};
 use crate::lang::ast::{self, FilterKind, Glob, Piece, Verb};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
@@ -14,8 +14,8 @@ use crate::pattern::{self, Capture, Filter, NameId, Pattern};
 /// A rule on its way: sources and filter are resolved, the rest follows in `finish`.
 pub struct Header {
     pub rule: Rule,
-    /// Captures of the filter.
-    pub filter_captures: Vec<NameId>,
+    /// Captures of the filter, by factor.
+    pub filter_captures: Vec<Vec<NameId>>,
     /// Captures of a template that have no `/` in them.
     pub flat_captures: Vec<NameId>,
     /// Names in the output words.
@@ -35,7 +35,6 @@ impl Header {
 
 /// Resolves the sources, the filter and the attributes of a rule.
 pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> Header {
-    loader.check_verb(rule);
     let attributes = loader.attributes(rule);
     let mut filter_captures = Vec::new();
     let mut flat_captures = Vec::new();
@@ -46,8 +45,9 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         for word in &factor.sources {
             sources.extend(source(loader, word, Some(rule)));
         }
-        let (filter, template) =
-            resolve_filter(loader, factor.filter.as_ref(), &mut filter_captures);
+        let mut captured = Vec::new();
+        let (filter, template) = resolve_filter(loader, factor.filter.as_ref(), &mut captured);
+        filter_captures.push(captured);
         has_groups |= factor
             .filter
             .as_ref()
@@ -65,13 +65,14 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             .map_or(rule.header, |filter| filter.span);
         let filter_text = loader.sources.text(span).to_string();
         factors.push(Factor {
+            span: factor_span(factor).unwrap_or(rule.header),
             sources,
             filter,
             filter_span: span,
             filter_text,
         });
     }
-    for name in &filter_captures {
+    for name in filter_captures.iter().flatten() {
         clashes(loader, *name, rule);
     }
     let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
@@ -86,6 +87,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         .iter()
         .map(|name| loader.names().intern(name.as_bytes()))
         .collect();
+    let tuple = tuple(loader, rule, &factors);
     Header {
         rule: Rule {
             name: rule.name.value.clone(),
@@ -94,6 +96,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             span: rule.header,
             name_span: rule.name.span,
             factors,
+            tuple,
             with: Vec::new(),
             using: Vec::new(),
             outputs: Vec::new(),
@@ -118,6 +121,50 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         has_groups,
     }
 }
+
+/// From the first word of a factor to its last.
+fn factor_span(factor: &ast::Factor) -> Option<Span> {
+    let words = factor.sources.iter().map(|word| word.span);
+    let spans = words.chain(factor.filter.as_ref().map(|filter| filter.span));
+    spans.reduce(Span::to)
+}
+
+/// What the jobs of a rule are named by, where that is several items.
+fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Tuple> {
+    let verb = rule.verb.value;
+    if !verb.makes_tuples() {
+        return None;
+    }
+    let groups = |factor: &Factor| factor.filter.n_groups() as u32;
+    if verb == Verb::Product {
+        return Some(Tuple {
+            n_elements: factors.len() as u32,
+            has_lists: false,
+            n_groups: factors.iter().map(groups).collect(),
+        });
+    }
+    let what = format!("the size of a tuple of `{}`", rule.name.value);
+    let size = rule.tuple_size.as_ref();
+    let mut size = size
+        .and_then(|word| loader.number(word, &what, 1))
+        .unwrap_or(1);
+    if size > MOST_ELEMENTS {
+        let word = rule.tuple_size.as_ref().expect("its number was read");
+        loader.diags.push(
+            Diag::error("E0280", format!("{what} is at most {MOST_ELEMENTS}"))
+                .at(word.span, format!("this is {size}")),
+        );
+        size = 1;
+    }
+    Some(Tuple {
+        n_elements: size,
+        has_lists: true,
+        n_groups: vec![factors.first().map_or(0, groups); size as usize],
+    })
+}
+
+/// No more items than this name one job: what a tuple makes is named by each of them.
+const MOST_ELEMENTS: u32 = 1000;
 
 /// A capture with the name of a param or let.
 fn clashes(loader: &mut Loader, name: NameId, rule: &ast::Rule) {
@@ -152,6 +199,7 @@ fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Ve
     let site = Site::Source;
     let scope_of = RuleScope {
         rule,
+        tuple: None,
         captures: &Captures::default(),
         has_groups: false,
     };
@@ -304,6 +352,7 @@ fn as_glob(template: &Pattern, span: Span) -> Word {
 /// What a rule's words may use.
 pub(super) struct RuleScope<'a> {
     pub rule: Option<&'a ast::Rule>,
+    pub tuple: Option<&'a Tuple>,
     pub captures: &'a Captures,
     pub has_groups: bool,
 }
@@ -335,6 +384,7 @@ pub(super) fn resolve_words(
                     partial: &rule.captures.partial,
                     has_groups: rule.has_groups,
                     is_one_job: matches!(verb, Some(Verb::Merge | Verb::Split)),
+                    tuple: rule.tuple,
                     input_slots,
                     output_slots,
                     outputs_unknown: site == Site::Recipe
@@ -450,8 +500,10 @@ fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Part> {
 
 /// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
 pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captures: &Captures) {
+    let tuple = header.rule.tuple.clone();
     let scope = RuleScope {
         rule: Some(rule),
+        tuple: tuple.as_ref(),
         captures,
         has_groups: header.has_groups,
     };
@@ -491,6 +543,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         captures,
         has_groups: header.has_groups,
         is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
+        tuple: tuple.as_ref(),
         input_slots: &input_slots,
         output_slots: &output_slots,
         outputs_unknown: header.rule.makes_unknown_files()
@@ -548,11 +601,11 @@ fn outputs(
     input_slots: &[Option<String>],
 ) {
     let is_originate = rule.verb.value == Verb::Originate;
-    let has_suffix = rule
+    let mut filters = rule
         .factors
-        .first()
-        .and_then(|factor| factor.filter.as_ref())
-        .is_some_and(|filter| filter.kind == FilterKind::Suffix);
+        .iter()
+        .filter_map(|factor| factor.filter.as_ref());
+    let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
     let mut all: Vec<Vec<Output>> = Vec::new();
     for group in groups {
         let mut outputs = Vec::new();
@@ -561,6 +614,9 @@ fn outputs(
             for word in words {
                 check_glob(loader, rule, &word);
                 let replaces_suffix = has_suffix && !is_whole_path(&named.word);
+                if replaces_suffix && rule.verb.value.makes_tuples() {
+                    no_suffix_of_tuple(loader, rule, &named.word);
+                }
                 let name = named.name.as_ref().map(|name| name.value.clone());
                 outputs.push(Output {
                     name,
@@ -586,6 +642,21 @@ fn is_whole_path(word: &ast::Word) -> bool {
             .pieces
             .iter()
             .any(|piece| matches!(piece, Piece::Text(text) if text.contains('/')))
+}
+
+/// An output that would stand in the place of a suffix, and nobody knows of which one.
+fn no_suffix_of_tuple(loader: &mut Loader, rule: &ast::Rule, word: &ast::Word) {
+    let verb = rule.verb.value.keyword();
+    loader.diags.push(
+        Diag::error("E0281", format!("an output of `{verb}` is a whole path"))
+            .at(
+                word.span,
+                "several items name it, so there is no one suffix to replace",
+            )
+            .help(
+                "begin it with a folder, `out/…`, or with a place to be filled, `{item[0].stem}…`",
+            ),
+    );
 }
 
 fn check_glob(loader: &mut Loader, rule: &ast::Rule, word: &Word) {

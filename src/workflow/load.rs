@@ -9,7 +9,7 @@ use super::param::{Content, Override, Param, Type, spelt};
 use super::scope::{BUILT_IN, Constants, Scope, Site, Unknown};
 use super::{Expr, Limit, LimitId, RuleId, Workflow, attribute, captures, order};
 use crate::dense::Interner;
-use crate::lang::ast::{self, Ast, Item, ItemKind, Piece, Value, Verb};
+use crate::lang::ast::{self, Ast, Item, ItemKind, Piece, Value};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Sources, Span};
 use crate::pattern::NameId;
@@ -368,6 +368,7 @@ impl Loader<'_> {
             partial: &[],
             has_groups: false,
             is_one_job: false,
+            tuple: None,
             input_slots: &[],
             output_slots: &[],
             outputs_unknown: false,
@@ -400,7 +401,7 @@ impl Loader<'_> {
         let Some(by_name) = order::by_name(&headers, &mut self.diags) else {
             return;
         };
-        let captures = captures::flow(&headers, &by_name);
+        let captures = captures::flow(&headers, &by_name, &self.workflow.names, &mut self.diags);
         for (index, (rule, _)) in rules.iter().enumerate() {
             header::finish(self, rule, &mut headers[index], &captures[index]);
         }
@@ -431,28 +432,6 @@ impl Loader<'_> {
 
     pub fn names(&mut self) -> &mut Interner<NameId> {
         &mut self.workflow.names
-    }
-
-    /// A rule's verb that this version does not run.
-    pub fn check_verb(&mut self, rule: &ast::Rule) {
-        let is_known = matches!(
-            rule.verb.value,
-            Verb::Originate
-                | Verb::Transform
-                | Verb::Split
-                | Verb::Subdivide
-                | Verb::Merge
-                | Verb::Collate
-        );
-        if !is_known {
-            let verb = rule.verb.value.keyword();
-            self.diags.push(
-                Diag::error("E0290", format!("`{verb}` does not work yet")).at(
-                    rule.verb.span,
-                    "this version of flow reads it and can do nothing with it",
-                ),
-            );
-        }
     }
 }
 

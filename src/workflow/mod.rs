@@ -13,6 +13,7 @@ pub mod param;
 pub mod recipe;
 pub mod scope;
 pub mod shape;
+pub mod tuple;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use expr::{Expr, Fact, FileSet, Part, Word};
 pub use load::load;
 pub use param::{Override, Param, Type};
 pub use recipe::Recipe;
+pub use tuple::Tuple;
 
 /// The name under which the groups of a `regex` are kept: `{re[1]}`. Interned first.
 pub const GROUP: NameId = NameId(0);
@@ -100,6 +102,8 @@ pub enum Source {
 
 /// Sources and their filter.
 pub struct Factor {
+    /// From its first word to its last.
+    pub span: Span,
     pub sources: Vec<Source>,
     pub filter: Filter,
     /// Where the filter stands, with its keyword; the whole header where there is none.
@@ -226,8 +230,10 @@ pub struct Rule {
     /// The header, from the verb to its last word.
     pub span: Span,
     pub name_span: Span,
-    /// None for `originate`; one for the other verbs.
+    /// None for `originate`; several for `product`; one for the other verbs.
     pub factors: Vec<Factor>,
+    /// What a job's elements are, for the verbs whose jobs are named by several items.
+    pub tuple: Option<Tuple>,
     pub with: Vec<Extra>,
     /// Replaces the job's inputs when there is any.
     pub using: Vec<Extra>,
@@ -273,6 +279,12 @@ impl Rule {
     /// One job, or one per set of outputs, over many items.
     pub fn gathers(&self) -> bool {
         matches!(self.verb, Verb::Split | Verb::Merge | Verb::Collate)
+    }
+
+    /// All sources in a row, those of the first factor first.
+    pub fn sources(&self) -> impl Iterator<Item = (usize, &Source)> {
+        let factors = self.factors.iter().enumerate();
+        factors.flat_map(|(at, factor)| factor.sources.iter().map(move |source| (at, source)))
     }
 
     /// All words that ask for inputs: sources, `with` and `using`.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use super::Expr;
 use super::captures::Captures;
 use super::load::{Loader, unknown_name};
 use super::scope::{Scope, Site, Unknown};
+use super::{Expr, Tuple};
 use crate::lang::ast::{self, Hole};
 use crate::lang::recipe::{Interpreter, Language, RecipeText, lex};
 use crate::lang::{Diag, Span};
@@ -78,6 +78,7 @@ pub(super) struct RecipeScope<'a> {
     pub captures: &'a Captures,
     pub has_groups: bool,
     pub is_one_job: bool,
+    pub tuple: Option<&'a Tuple>,
     pub input_slots: &'a [Option<String>],
     pub output_slots: &'a [Option<String>],
     pub outputs_unknown: bool,
@@ -102,6 +103,7 @@ pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope)
         partial: &seen.captures.partial,
         has_groups: seen.has_groups,
         is_one_job: seen.is_one_job,
+        tuple: seen.tuple,
         input_slots: seen.input_slots,
         output_slots: seen.output_slots,
         outputs_unknown: seen.outputs_unknown,

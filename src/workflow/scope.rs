@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
+use super::Tuple;
 use super::expr::{Expr, Fact, FileSet, Slot};
 use super::param::Content;
 use crate::dense::Interner;
@@ -51,6 +52,8 @@ pub struct Scope<'a> {
     pub has_groups: bool,
     /// The rule has one job over all its items, so that a capture has no one value.
     pub is_one_job: bool,
+    /// The elements of its jobs, where they have several.
+    pub tuple: Option<&'a Tuple>,
     /// Names of the input words, item first (it has none), and of the output words.
     pub input_slots: &'a [Option<String>],
     pub output_slots: &'a [Option<String>],
@@ -147,7 +150,63 @@ impl Scope<'_> {
             [Access::Index(index)] => Some(*index),
             _ => return Some(Err(no_part(hole, "a capture"))),
         };
+        if let Some(tuple) = self.tuple.filter(|tuple| tuple.has_lists) {
+            return Some(self.of_element(hole, id, index, tuple));
+        }
         Some(Ok(Expr::Capture { name: id, index }))
+    }
+
+    /// A capture that each element of a tuple brings.
+    fn of_element(
+        &self,
+        hole: &Hole,
+        name: NameId,
+        index: Option<i64>,
+        tuple: &Tuple,
+    ) -> Result<Expr, Diag> {
+        let text = &hole.name.value;
+        let n = tuple.n_elements as usize;
+        let index = match index {
+            Some(index) => Some(element(hole, n, index)? as i64),
+            // All of them, as words of a recipe.
+            None if self.site == Site::Recipe => None,
+            None => {
+                return Err(Diag::error(
+                    "E0244",
+                    format!("`{text}` has {n} values here, one for each element"),
+                )
+                .at(hole.span, "one word cannot hold them all")
+                .help(format!("pick one: `{{{text}[0]}}`")));
+            }
+        };
+        Ok(Expr::Capture { name, index })
+    }
+
+    /// `{re[1]}`, and `{re[1][0]}` for the element of a tuple.
+    fn group(&self, hole: &Hole) -> Result<Expr, Diag> {
+        let Some(tuple) = self.tuple else {
+            return match hole.access.as_slice() {
+                [Access::Index(index)] if *index >= 0 => Ok(Expr::Group(*index as usize)),
+                _ => Err(Diag::error("E0239", "`{re}` needs the number of a group")
+                    .at(hole.span, "write `{re[1]}`")),
+            };
+        };
+        let [Access::Index(group), Access::Index(index)] = hole.access.as_slice() else {
+            return Err(Diag::error(
+                "E0239",
+                "`{re}` needs the number of a group and that of an element",
+            )
+            .at(hole.span, "write `{re[1][0]}`"));
+        };
+        let at = element(hole, tuple.n_elements as usize, *index)?;
+        let found = usize::try_from(*group).ok();
+        match found.and_then(|group| tuple.group(at, group)) {
+            Some(number) => Ok(Expr::Group(number)),
+            None => Err(
+                Diag::error("E0311", format!("the regex has no group {group}"))
+                    .at(hole.span, "asked for here"),
+            ),
+        }
     }
 
     fn built_in(&self, hole: &Hole) -> Result<Expr, Diag> {
@@ -193,11 +252,7 @@ impl Scope<'_> {
                 Err(Diag::error("E0238", "`{re[…]}` needs a `regex` filter")
                     .at(hole.span, "this rule has none"))
             }
-            "re" => match hole.access.as_slice() {
-                [Access::Index(index)] if *index >= 0 => Ok(Expr::Group(*index as usize)),
-                _ => Err(Diag::error("E0239", "`{re}` needs the number of a group")
-                    .at(hole.span, "write `{re[1]}`")),
-            },
+            "re" => self.group(hole),
             _ => unreachable!("every built-in name is handled"),
         }
     }
@@ -233,6 +288,13 @@ impl Scope<'_> {
                 return Err(self.no_such_slot(hole, part, slots));
             }
         }
+        let mut picked = None;
+        if let (FileSet::Item, Some(tuple), [Access::Index(number), rest @ ..]) =
+            (set, self.tuple, access)
+        {
+            picked = Some(element(hole, tuple.n_elements as usize, *number)?);
+            access = rest;
+        }
         let mut index = None;
         if let [Access::Index(number), rest @ ..] = access {
             index = Some(*number);
@@ -253,6 +315,14 @@ impl Scope<'_> {
                     .at(hole.span, "the files are known only when the job has run")
                     .help("write into `{output.dir}`, the folder of the first output"),
             );
+        }
+        if let Some(element) = picked {
+            let element = element as u32;
+            return Ok(Expr::Element {
+                element,
+                index,
+                fact,
+            });
         }
         Ok(Expr::Files {
             set,
@@ -313,6 +383,14 @@ fn file_set(name: &str) -> Option<FileSet> {
 fn no_part(hole: &Hole, what: &str) -> Diag {
     Diag::error("E0242", format!("{what} has no such part"))
         .at(hole.span, "what follows the name means nothing here")
+}
+
+/// The number of an element, from the end when negative.
+fn element(hole: &Hole, n: usize, index: i64) -> Result<usize, Diag> {
+    pick(n, index).ok_or_else(|| {
+        Diag::error("E0245", format!("a job of this rule has {n} elements"))
+            .at(hole.span, format!("there is no [{index}]"))
+    })
 }
 
 /// A param or let; a list may be indexed.

@@ -15,6 +15,9 @@ pub fn of_word(word: &Word, spans_folders: &dyn Fn(pattern::NameId) -> bool) -> 
         Part::Value(
             Expr::Files {
                 fact: Some(fact), ..
+            }
+            | Expr::Element {
+                fact: Some(fact), ..
             },
             _,
         ) if !matches!(fact, Fact::Dir) => pattern::Part::Star,

@@ -285,6 +285,7 @@ fn drive(
             mem_mib: None,
             gpus: Vec::new(),
             timeout: None,
+            folder: BString::default(),
         },
     });
     let mut messages = options.messages.clone().into_iter().peekable();
