@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
+/// The processors that this process may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The memory there is, in MiB: the machine's, or the part that this process's control group
 /// leaves it. `None` where nobody says.
 pub fn memory() -> Option<u64> {

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use bstr::{BStr, BString};
 use serde_json::{Value, json};
 
+use super::machine::processors;
 use super::open::{self, Opened};
 use super::options::PlanOptions;
 use super::targets::{Judged, judge};
@@ -39,6 +40,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
         &options.targets,
         &options.force,
         options.checksum_level,
+        processors(),
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),

@@ -11,7 +11,7 @@ use crate::stale::explain::{Change, Difference, Stamp};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 13] = [
     "forced",
     "always",
     "output is missing",
@@ -24,6 +24,7 @@ pub const KINDS: [&str; 12] = [
     "recipe was changed",
     "param was changed",
     "follows from another job",
+    "its check says so",
 ];
 
 /// The place of a reason in [`KINDS`].
@@ -41,6 +42,7 @@ pub fn kind(reason: Reason) -> usize {
         Reason::RecipeChanged => 9,
         Reason::ParamsChanged => 10,
         Reason::Upstream(_) => 11,
+        Reason::CheckCommand => 12,
     }
 }
 
@@ -49,6 +51,7 @@ pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
     match reason {
         Reason::Forced => "forced".into(),
         Reason::Always => "always".into(),
+        Reason::CheckCommand => "its check says so".into(),
         Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
         Reason::InputNewer { input, output } => {
             format!(
@@ -144,6 +147,7 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
     let mut value = match reason {
         Reason::Forced => json!({"kind": "forced"}),
         Reason::Always => json!({"kind": "always"}),
+        Reason::CheckCommand => json!({"kind": "check_command"}),
         Reason::OutputMissing(path) => json!({"kind": "output_missing", "path": name(path)}),
         Reason::InputNewer { input, output } => {
             json!({"kind": "input_newer", "input": name(input), "output": name(output)})

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 
 use anyhow::Context as _;
 
+use super::machine::processors;
 use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, judge, never_came};
@@ -64,6 +65,9 @@ pub fn run(
         &options.targets,
         &options.force,
         options.checksum_level,
+        options
+            .jobs
+            .map_or_else(processors, |jobs| jobs.get() as usize),
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),

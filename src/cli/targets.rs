@@ -15,7 +15,8 @@ use crate::lang::nearest::nearest;
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Plan};
-use crate::stale::problem::missing_inputs;
+use crate::run::Commands;
+use crate::stale::problem::{failed_checks, missing_inputs};
 use crate::stale::{Forced, Judge, Level, settle};
 use crate::workflow::{RuleId, Workflow};
 
@@ -35,6 +36,7 @@ pub fn judge<'a>(
     targets: &[BString],
     force: &Force,
     level: Option<u8>,
+    n_at_once: usize,
 ) -> Result<Judged, Exit> {
     let context = Context {
         workflow: &opened.workflow,
@@ -69,9 +71,13 @@ pub fn judge<'a>(
     };
     shown.extend(inactive_targets(&opened.workflow, targets));
     let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
+    judge.checks = Some(Box::new(Commands::new(&opened.folder, n_at_once)));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);
     let is_wrong = shown.iter().any(Diag::is_error);
+    let failed = failed_checks(&plan, context, &judge);
+    let is_wrong = is_wrong || !failed.is_empty();
+    shown.extend(failed);
     let missing = missing_inputs(&plan, context, &wanted, &judge);
     let unreadable = std::mem::take(&mut judge.unreadable);
     let is_unreadable = !unreadable.is_empty();

@@ -4,6 +4,7 @@ use super::{Barrier, Engine, Node};
 use crate::dense::Id;
 use crate::plan::JobId;
 use crate::sched::{Job, JobIdx, Kind, KindId, Need, OnReady};
+use crate::stale::{Reason, Verdict};
 use crate::workflow::RuleId;
 
 impl Engine<'_> {
@@ -42,7 +43,7 @@ impl Engine<'_> {
             let kind = self.kind(rule);
             rows.push(Job {
                 kind,
-                on_ready: OnReady::Start,
+                on_ready: self.on_ready(job),
                 weight: 1.0,
                 order,
             });
@@ -86,6 +87,19 @@ impl Engine<'_> {
                 let edge = (self.idx[job].expect("it was just added"), barrier.idx);
                 self.sched.add([], || [edge].into_iter());
             }
+        }
+    }
+
+    /// A job with a `check` behind one that runs is judged when its inputs are there.
+    fn on_ready(&self, job: JobId) -> OnReady {
+        let has_check = self
+            .plan
+            .rule_of(self.context.workflow, job)
+            .check
+            .is_some();
+        match self.judge.verdict(job) {
+            Verdict::Stale(Reason::Upstream(_)) if has_check => OnReady::Judge,
+            _ => OnReady::Start,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::plan::{JobId, PathId};
 use crate::sched::{self, Action};
 use crate::stale::print::Print;
 use crate::stale::{record, settle};
+use crate::stale::problem::failed_checks;
 
 /// A file that a job has printed into is only read for its end when it is no longer, in bytes.
 const READ_AT_MOST: u64 = 4 << 20;
@@ -23,6 +24,7 @@ impl Engine<'_> {
     /// A process has ended, and so has all that it left behind.
     pub(super) fn ended(&mut self, task: TaskId, end: End, usage: Usage, leftovers: u32) {
         let Some(running) = self.running.remove(&task) else {
+            self.errand_ended(task, end);
             return;
         };
         self.gpus.give_back(&running.gpus);
@@ -167,7 +169,7 @@ impl Engine<'_> {
     }
 
     /// A split has its files: plans and judges what follows.
-    fn grow(&mut self, job: JobId, files: &[PathId]) {
+    pub(super) fn grow(&mut self, job: JobId, files: &[PathId]) {
         *self.context.listing.borrow_mut() = crate::pattern::Listing::new(self.store.disk());
         let n_known = self.plan.known.len();
         self.plan.grow(self.context, job, files);
@@ -189,6 +191,8 @@ impl Engine<'_> {
         );
         let mut diags = self.plan.diags.split_off(self.n_diags);
         diags.extend(missing);
+        diags.extend(failed_checks(&self.plan, self.context, &self.judge));
+        self.judge.failed_checks.clear();
         if diags.iter().any(|diag| diag.is_error()) {
             // What runs may finish; the rest of the plan is not to be trusted.
             let now = self.now();
@@ -384,7 +388,7 @@ impl Engine<'_> {
 }
 
 /// The last lines of a text.
-fn last_lines(text: &[u8]) -> BString {
+pub(super) fn last_lines(text: &[u8]) -> BString {
     let body = text.strip_suffix(b"\n").unwrap_or(text);
     let ends = body
         .iter()

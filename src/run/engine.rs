@@ -61,6 +61,7 @@ impl<'a> Engine<'a> {
             idx: Table::default(),
             barriers: HashMap::new(),
             running: HashMap::new(),
+            errands: HashMap::new(),
             aside: HashMap::new(),
             before: HashMap::new(),
             made_folders: HashSet::new(),
@@ -190,7 +191,7 @@ impl<'a> Engine<'a> {
     pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::Start { job, attempt } => self.start(job, attempt),
-            Action::Judge { job } => self.judged(job, Verdict::Run),
+            Action::Judge { job } => self.check(job),
             Action::Resolve { job } => self.judged(job, Verdict::Fresh),
             // Told when the try ended.
             Action::Retry { .. } | Action::Failed { .. } => {}
@@ -201,7 +202,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn judged(&mut self, job: JobIdx, verdict: Verdict) {
+    pub(super) fn judged(&mut self, job: JobIdx, verdict: Verdict) {
         let now = self.now();
         self.sched.tell(now, sched::Msg::Judged { job, verdict });
     }
@@ -260,6 +261,7 @@ impl<'a> Engine<'a> {
             Msg::Report(Report::Started { .. }) => {}
             Msg::Report(Report::Output { task, bytes }) => {
                 let Some(running) = self.running.get_mut(&task) else {
+                    self.errand_printed(task, &bytes);
                     return;
                 };
                 running.output_bytes += bytes.len() as u64;

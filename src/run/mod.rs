@@ -5,7 +5,9 @@
 
 mod add;
 mod end;
+mod check;
 mod engine;
+mod errand;
 mod given;
 pub mod outputs;
 mod render;
@@ -33,6 +35,7 @@ use crate::sched::{self, JobIdx, KindId, Sched};
 use crate::stale::Judge;
 use crate::workflow::RuleId;
 
+pub use check::Commands;
 pub use given::Given;
 pub use render::{Rendered, render};
 
@@ -176,6 +179,8 @@ struct Engine<'a> {
     idx: Table<JobId, Option<JobIdx>>,
     barriers: HashMap<RuleId, Barrier>,
     running: HashMap<TaskId, Running>,
+    /// Commands beside the jobs' recipes that run.
+    errands: HashMap<TaskId, errand::Errand>,
     /// Old outputs of jobs that have begun and not ended for good.
     aside: HashMap<JobId, outputs::Aside>,
     /// What a split's globs matched before it began, with what was seen.

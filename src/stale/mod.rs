@@ -3,6 +3,7 @@
 //! The same walk serves the dry run and the real one: jobs are judged upstream first, and a job
 //! behind one that will run will run too.
 
+mod checks;
 mod compare;
 pub mod explain;
 mod facts;
@@ -23,7 +24,7 @@ use crate::history::{History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
-use crate::workflow::{Rule, RuleId};
+use crate::workflow::{Rule, RuleId, Workflow};
 
 use compare::{Compare, Times};
 use print::Print;
@@ -59,6 +60,8 @@ pub enum Reason {
     /// Its rule says so: it runs each time it is asked for.
     Always,
     OutputMissing(PathId),
+    /// Its rule's `check` command says so.
+    CheckCommand,
     /// An input is newer than the oldest output, and nothing is recorded.
     InputNewer {
         input: PathId,
@@ -112,6 +115,21 @@ pub struct MissingInput {
     pub path: PathId,
 }
 
+/// What a `check` command found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Checked {
+    Fresh,
+    Stale,
+    /// Neither: why, for a person.
+    Failed(String),
+}
+
+/// Runs the `check` commands of rules, whoever judges.
+pub trait Checks {
+    /// What is found of each of `jobs`, in their order.
+    fn run(&mut self, plan: &Plan, workflow: &Workflow, jobs: &[JobId]) -> Vec<Checked>;
+}
+
 /// Verdicts, and the facts they stand on.
 #[derive(Default)]
 pub struct Judge {
@@ -122,6 +140,10 @@ pub struct Judge {
     pub prints: Table<RuleId, Print>,
     /// Files that match a fresh split's outputs and that it has not made.
     pub foreign: Vec<(JobId, PathId)>,
+    /// Without it what a rule's `check` would say counts as stale.
+    pub checks: Option<Box<dyn Checks>>,
+    /// Checks that said neither yes nor no, and why.
+    pub failed_checks: Vec<(JobId, String)>,
     verdicts: Table<JobId, Verdict>,
     /// How many of `plan.known` were looked at.
     n_judged: usize,
@@ -189,6 +211,7 @@ impl Judge {
             .filter(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged)
             .collect();
         self.facts.look(plan, disk, &jobs, &mut self.unreadable);
+        let checked = self.run_checks(plan, context, disk, &jobs);
         let mut fresh_splits = Vec::new();
         for job in jobs {
             let rule = plan.rule_of(context.workflow, job);
@@ -198,7 +221,8 @@ impl Judge {
                 false => plan.outputs(job).to_vec(),
             };
             let rule = plan.rule_of(context.workflow, job);
-            let verdict = self.verdict_of(plan, context, history, rule, job, &files);
+            let checked = checked.get(&job);
+            let verdict = self.verdict_of(plan, context, history, rule, job, &files, checked);
             self.verdicts[job] = verdict;
             if is_split && verdict == Verdict::Fresh {
                 self.note_foreign(plan, context, disk, job, &files);
@@ -263,6 +287,7 @@ impl Judge {
         rule: &Rule,
         job: JobId,
         outputs: &[PathId],
+        checked: Option<&Checked>,
     ) -> Verdict {
         let mut times = Times::default();
         let mut upstream = None;
@@ -295,6 +320,19 @@ impl Judge {
                     return Verdict::Stale(Reason::OutputMissing(output));
                 }
             }
+        }
+        if rule.check.is_some() {
+            // Judged again when what it reads is there.
+            if let Some(upstream) = upstream {
+                return Verdict::Stale(Reason::Upstream(upstream));
+            }
+            if let Some(Checked::Failed(why)) = checked {
+                self.failed_checks.push((job, why.clone()));
+            }
+            return match checked {
+                Some(Checked::Fresh) => Verdict::Fresh,
+                _ => Verdict::Stale(Reason::CheckCommand),
+            };
         }
         let last = history
             .last(plan.key(job))

@@ -32,6 +32,27 @@ pub fn missing_inputs(plan: &Plan, context: Context, wanted: &Wanted, judge: &Ju
     found
 }
 
+/// One diagnostic per check that said neither yes nor no.
+pub fn failed_checks(plan: &Plan, context: Context, judge: &Judge) -> Vec<Diag> {
+    let failed = judge.failed_checks.iter();
+    let mut found: Vec<Diag> = failed
+        .take(SHOWN)
+        .map(|(job, why)| {
+            let rule = plan.rule_of(context.workflow, *job);
+            let span = rule.check.as_ref().map_or(rule.span, |check| check.span);
+            let text = format!("the check of `{}` says neither yes nor no", plan.key(*job));
+            Diag::error("E0332", text)
+                .at(span, "exit status 0 is fresh, 1 is stale")
+                .note(why.clone())
+        })
+        .collect();
+    if judge.failed_checks.len() > SHOWN {
+        let n_more = judge.failed_checks.len() - SHOWN;
+        found.push(Diag::error("E0332", format!("{n_more} more checks failed")));
+    }
+    found
+}
+
 fn missing_input(plan: &Plan, context: Context, wanted: &Wanted, missing: &MissingInput) -> Diag {
     let MissingInput { job, path } = *missing;
     let text = plan.path(path);

@@ -101,6 +101,7 @@ impl Judged {
                 }
                 Reason::Unfinished => "unfinished".into(),
                 Reason::Always
+                | Reason::CheckCommand
                 | Reason::Failed
                 | Reason::OutputChanged(_)
                 | Reason::InputChanged(_)

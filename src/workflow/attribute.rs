@@ -2,6 +2,7 @@
 
 pub mod active;
 mod amounts;
+pub mod command;
 pub mod surroundings;
 
 use std::time::Duration;
@@ -79,8 +80,8 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "active_if" => found.active_if = active::resolve(loader, attribute),
             "always" => found.is_always = true,
             "optional" => found.is_optional = true,
-            // Read by `surroundings`, when it is known what a job brings.
-            "env" | "workdir" | "shell" | "stdout" | "stderr" => {}
+            // Read by `surroundings` and `command`, when it is known what a job brings.
+            "env" | "workdir" | "shell" | "stdout" | "stderr" | "check" => {}
             "after" => after(loader, attribute, &mut found.after),
             _ if ATTRIBUTES.iter().any(|form| form.name == name) => loader.diags.push(
                 Diag::error("E0290", format!("the attribute `{name}` does not work yet")).at(

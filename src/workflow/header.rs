@@ -1,6 +1,6 @@
 //! One rule's header: its sources and filter first, and once captures are known its other words.
 
-use super::attribute::surroundings;
+use super::attribute::{command, surroundings};
 use super::captures::Captures;
 use super::expr::{Expr, Part, Word};
 use super::load::{Loader, unknown_name};
@@ -108,6 +108,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             is_always: attributes.is_always,
             is_optional: attributes.is_optional,
             around: Around::default(),
+            check: None,
             retries: attributes.retries,
             backoff: attributes.backoff,
             cluster: attributes.cluster,
@@ -550,6 +551,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
             && header.rule.outputs.iter().flatten().any(Output::is_glob),
     };
     header.rule.recipe = recipe::resolve(loader, rule, &scope);
+    header.rule.check = command::check(loader, rule, &scope);
 }
 
 fn extras(loader: &mut Loader, words: &[ast::NamedWord], scope: &RuleScope) -> Vec<Extra> {

@@ -250,6 +250,8 @@ pub struct Rule {
     /// To have no items is no mistake.
     pub is_optional: bool,
     pub around: Around,
+    /// Says whether a job is stale.
+    pub check: Option<Recipe>,
     /// `None`: the run's default.
     pub retries: Option<u32>,
     /// From a failed try to the next.

@@ -69,6 +69,13 @@ impl Recipe {
     pub fn expr(&self, hole: &Hole) -> Option<&Expr> {
         self.exprs.get(&hole.span.start)
     }
+
+    /// What all placeholders stand for, and where they are.
+    pub fn exprs(&self) -> impl Iterator<Item = (&Expr, Span)> {
+        let placeholders = self.text.placeholders();
+        placeholders
+            .filter_map(|placeholder| Some((self.expr(&placeholder.hole)?, placeholder.hole.span)))
+    }
 }
 
 /// What a recipe can see.
@@ -94,6 +101,15 @@ pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope)
         );
         return None;
     };
+    Some(resolve_block(loader, recipe, seen))
+}
+
+/// Looks up the placeholders of a block, or of a command in an attribute.
+pub(super) fn resolve_block(
+    loader: &mut Loader,
+    recipe: &ast::Recipe,
+    seen: &RecipeScope,
+) -> Recipe {
     let (mut text, diags) = lex(recipe);
     loader.diags.extend(diags);
     let scope = Scope {
@@ -151,10 +167,10 @@ pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope)
         }
     };
     loader.diags.extend(found);
-    Some(Recipe {
+    Recipe {
         span: recipe.span,
         text,
         launch,
         exprs,
-    })
+    }
 }

@@ -1,0 +1,126 @@
+//! Commands beside the recipes of jobs: the `check` of a job whose inputs have just come.
+
+use bstr::{BString, ByteSlice};
+
+use super::{Engine, check};
+use crate::event::{End, EventKind, Failure, JobFinished, Status};
+use crate::exec::TaskId;
+use crate::plan::JobId;
+use crate::sched::{JobIdx, Verdict};
+use crate::stale::Checked;
+
+/// A command that runs beside the jobs.
+pub(super) struct Errand {
+    what: What,
+    /// What it printed, its beginning.
+    printed: BString,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Check { job: JobId, idx: JobIdx },
+}
+
+/// So much of what an errand prints is kept, in bytes.
+const KEPT: usize = 16 << 10;
+
+impl Engine<'_> {
+    /// Asks whether a job has to run, now that its inputs are there.
+    pub(super) fn check(&mut self, idx: JobIdx) {
+        let job = self.job_of(idx).expect("only jobs are judged");
+        let workflow = self.context.workflow;
+        match check::check(&self.plan, workflow, job, &self.options.folder) {
+            Ok(rendered) => {
+                let what = What::Check { job, idx };
+                self.send(what, rendered);
+            }
+            Err(error) => self.checked(idx, job, Checked::Failed(format!("{error:#}"))),
+        }
+    }
+
+    fn send(&mut self, what: What, rendered: super::Rendered) {
+        let task = TaskId(self.n_tasks);
+        self.n_tasks += 1;
+        let printed = BString::default();
+        self.errands.insert(task, Errand { what, printed });
+        if let Err(error) = self.executor.start(rendered.into_task(task)) {
+            self.stop(format!("{error:#}"));
+        }
+    }
+
+    pub(super) fn errand_printed(&mut self, task: TaskId, bytes: &[u8]) {
+        if let Some(errand) = self.errands.get_mut(&task) {
+            let room = KEPT.saturating_sub(errand.printed.len());
+            errand
+                .printed
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
+    pub(super) fn errand_ended(&mut self, task: TaskId, end: End) {
+        let Some(Errand { what, printed }) = self.errands.remove(&task) else {
+            return;
+        };
+        let What::Check { job, idx } = what;
+        if self.interrupt.is_some() {
+            // The run ends: the scheduler starts nothing any more, and cancels it.
+            return self.judged(idx, Verdict::Run);
+        }
+        let checked = match end {
+            End::Exited(status) => check::answer(status, &printed),
+            End::Signaled(signal) => Checked::Failed(format!("it was killed by signal {signal}")),
+            End::NotStarted(why) => Checked::Failed(why),
+        };
+        self.checked(idx, job, checked);
+    }
+
+    fn checked(&mut self, idx: JobIdx, job: JobId, checked: Checked) {
+        let verdict = match checked {
+            Checked::Stale => Verdict::Run,
+            Checked::Fresh => {
+                self.judge.set_done(job);
+                self.split_is_fresh(job);
+                Verdict::Fresh
+            }
+            Checked::Failed(why) => {
+                self.check_failed(job, why);
+                Verdict::Failed
+            }
+        };
+        self.judged(idx, verdict);
+    }
+
+    /// A split that need not run has the files that are there.
+    fn split_is_fresh(&mut self, job: JobId) {
+        let rule = self.plan.rule_of(self.context.workflow, job);
+        if rule.makes_unknown_files() {
+            let disk = self.store.disk();
+            *self.context.listing.borrow_mut() = crate::pattern::Listing::new(disk);
+            let files = self
+                .judge
+                .split_files(&mut self.plan, self.context, disk, job);
+            self.grow(job, &files);
+        }
+    }
+
+    fn check_failed(&mut self, job: JobId, why: String) {
+        let why = format!(
+            "its check says neither yes nor no: {}",
+            why.as_bytes().as_bstr()
+        );
+        let finished = JobFinished {
+            name: self.name(job),
+            status: Status::Failed,
+            attempt: 0,
+            end: None,
+            usage: None,
+            failure: Some(Failure::Engine(why)),
+            inputs: self.paths(self.plan.inputs(job)),
+            outputs: self.output_paths(job),
+            tail: BString::default(),
+            output_bytes: 0,
+            place: self.place(self.plan.jobs[job].rule),
+        };
+        self.emit(EventKind::JobFinished(finished));
+    }
+}
