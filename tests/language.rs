@@ -117,3 +117,33 @@ fn too_few_items_for_a_tuple_are_told() {
     let ended = project.flow(&["plan"]).expect(0);
     ended.says(&["`t` has no jobs", "2 items cannot fill a tuple of 3"]);
 }
+
+#[test]
+fn a_job_without_outputs_is_known_by_its_captures() {
+    let project = project(
+        "transform upload: match in/{batch}/{sample}.txt\n    echo {batch}-{sample} >> log; sleep 0\n\
+         [after upload]\nmerge done: in/*/*.txt -> done\n    cat log > {output}\n\
+         merge mail: done\n    cp {input} mailed\n",
+        &["in/1/a.txt", "in/1/b,c.txt"],
+    );
+    let expected = r"upload(batch=1,sample=a) upload(batch=1,sample=b\,c) done mail";
+    assert_eq!(keys(&project), expected);
+    project.flow(&["run", "-j1"]).expect(0).says(&["4 done"]);
+    assert_eq!(project.read("mailed"), "1-a\n1-b,c\n");
+    let one = "upload(batch=1,sample=a)";
+    project.flow(&["run", one]).expect(0).says(&["up to date"]);
+    project
+        .flow(&["run", "--force", "upload", one])
+        .expect(0)
+        .says(&["1 done"]);
+    assert_eq!(project.read("log"), "1-a\n1-b,c\n1-a\n");
+}
+
+#[test]
+fn a_list_is_as_many_outputs_as_it_has_elements() {
+    let project = project(
+        "param names = [a, b]\noriginate one -> {names}\n    touch {output}\n",
+        &[],
+    );
+    assert_eq!(keys(&project), "a b");
+}

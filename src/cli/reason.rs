@@ -11,7 +11,7 @@ use crate::stale::explain::{Change, Difference, Stamp};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 14] = [
     "forced",
     "always",
     "output is missing",
@@ -25,6 +25,7 @@ pub const KINDS: [&str; 13] = [
     "param was changed",
     "follows from another job",
     "its check says so",
+    "no record says that it is done",
 ];
 
 /// The place of a reason in [`KINDS`].
@@ -43,6 +44,7 @@ pub fn kind(reason: Reason) -> usize {
         Reason::ParamsChanged => 10,
         Reason::Upstream(_) => 11,
         Reason::CheckCommand => 12,
+        Reason::NoRecord => 13,
     }
 }
 
@@ -52,6 +54,7 @@ pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
         Reason::Forced => "forced".into(),
         Reason::Always => "always".into(),
         Reason::CheckCommand => "its check says so".into(),
+        Reason::NoRecord => "no record says that it is done".into(),
         Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
         Reason::InputNewer { input, output } => {
             format!(
@@ -152,7 +155,7 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
         Reason::InputNewer { input, output } => {
             json!({"kind": "input_newer", "input": name(input), "output": name(output)})
         }
-        Reason::Unfinished => json!({"kind": "unfinished"}),
+        Reason::Unfinished | Reason::NoRecord => json!({"kind": "unfinished"}),
         Reason::Failed => json!({"kind": "failed"}),
         Reason::OutputChanged(path) => json!({"kind": "output_changed", "path": name(path)}),
         Reason::InputChanged(path) => json!({"kind": "input_changed", "path": name(path)}),

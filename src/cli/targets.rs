@@ -14,7 +14,7 @@ use crate::lang::Diag;
 use crate::lang::nearest::nearest;
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
-use crate::plan::{Context, Plan};
+use crate::plan::{Context, Entry, Plan};
 use crate::run::Commands;
 use crate::stale::problem::{failed_checks, missing_inputs};
 use crate::stale::{Forced, Judge, Level, settle};
@@ -195,6 +195,10 @@ fn wanted(
     for target in targets {
         if let Some(rule) = target.to_str().ok().and_then(|name| rule(workflow, name)) {
             wanted.add_rule(plan, context, rule);
+            continue;
+        }
+        if let Some(job) = plan.job_of_key(target) {
+            wanted.add(plan, context, [Entry::Job(job)]);
             continue;
         }
         let path = as_written(target, &opened.caller, &opened.folder);

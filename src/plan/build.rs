@@ -33,6 +33,8 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         captured: Default::default(),
         slots: Default::default(),
         elements: Default::default(),
+        keys: Default::default(),
+        by_key: Default::default(),
         producer: Default::default(),
         folders: Default::default(),
         entries: Table::filled(n_rules, Vec::new()),

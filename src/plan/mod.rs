@@ -7,6 +7,7 @@ mod check;
 mod feedback;
 mod gather;
 mod grow;
+mod key;
 pub mod name;
 mod show;
 mod source;
@@ -157,6 +158,9 @@ pub struct Plan {
     slots: Pool<u32>,
     /// How many files each element of a tuple brought, where it is not one each.
     elements: HashMap<JobId, Run>,
+    /// The names of jobs without outputs, and the jobs by these names.
+    keys: HashMap<JobId, ValueId>,
+    by_key: HashMap<ValueId, JobId>,
     producer: Table<PathId, JobId>,
     /// Outputs that are folders, without their `/`.
     folders: HashMap<BString, JobId>,
@@ -263,14 +267,6 @@ impl Plan {
                     path = &path[..path.iter().rposition(|&byte| byte == b'/')?];
                 }
             }
-        }
-    }
-
-    /// The name by which a job is known: its first output.
-    pub fn key(&self, job: JobId) -> &BStr {
-        match self.outputs(job).first() {
-            Some(&output) => self.paths.get(output),
-            None => BStr::new(""),
         }
     }
 

@@ -436,7 +436,9 @@ impl Plan {
         let id = self.jobs.push(job);
         let rule = &context.workflow.rules[job.rule];
         self.producer.grow(self.paths.len(), NOBODY);
-        if !rule.makes_unknown_files() {
+        if !rule.has_outputs {
+            self.name_job(context, id, job);
+        } else if !rule.makes_unknown_files() {
             self.register(context, id, job.outputs);
         }
         if let Some(stand) = self.current_stand {

@@ -80,6 +80,8 @@ pub enum Reason {
     RecipeChanged,
     /// A param, capture, environment variable or the shell.
     ParamsChanged,
+    /// It makes no files, and no record says that it is done.
+    NoRecord,
     /// A job whose files it reads will run.
     Upstream(JobId),
 }
@@ -366,6 +368,9 @@ impl Judge {
     /// Where nothing is recorded, times decide.
     fn by_times(&self, plan: &Plan, verb: Verb, job: JobId, times: &Times) -> Option<Reason> {
         let Some((oldest, output)) = times.oldest_output else {
+            if plan.outputs(job).is_empty() {
+                return Some(Reason::NoRecord);
+            }
             // A split that has made nothing so far.
             let wanted = plan.outputs(job).first().copied().unwrap_or_default();
             return Some(Reason::OutputMissing(wanted));

@@ -102,6 +102,7 @@ impl Judged {
                 Reason::Unfinished => "unfinished".into(),
                 Reason::Always
                 | Reason::CheckCommand
+                | Reason::NoRecord
                 | Reason::Failed
                 | Reason::OutputChanged(_)
                 | Reason::InputChanged(_)

@@ -100,6 +100,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             with: Vec::new(),
             using: Vec::new(),
             outputs: Vec::new(),
+            has_outputs: rule.outputs.is_some(),
             recipe: None,
             needs: attributes.needs,
             after: attributes.after,
@@ -189,7 +190,12 @@ fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Ve
         && is_name(&name)
     {
         return match loader.rules.get(&name) {
-            Some(&found) => vec![Source::Rule(found)],
+            Some(&found) => {
+                if loader.has_no_outputs(found) {
+                    no_files(loader, &name, word.span);
+                }
+                vec![Source::Rule(found)]
+            }
             None => {
                 let diag = no_such_rule(loader, &name, word.span);
                 loader.diags.push(diag);
@@ -208,6 +214,17 @@ fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Ve
         .into_iter()
         .map(Source::Files)
         .collect()
+}
+
+/// A rule that makes no files, where files are asked for.
+fn no_files(loader: &mut Loader, name: &str, span: Span) {
+    loader.diags.push(
+        Diag::error("E0284", format!("`{name}` makes no files"))
+            .at(span, "it has no `->`, so there is nothing to take from it")
+            .help(format!(
+                "to run behind it: `[after {name}]` above this rule"
+            )),
+    );
 }
 
 /// The diagnostic for a name that no rule has.
@@ -390,6 +407,7 @@ pub(super) fn resolve_words(
                     output_slots,
                     outputs_unknown: site == Site::Recipe
                         && matches!(verb, Some(Verb::Split | Verb::Subdivide)),
+                    has_outputs: true,
                     site,
                 };
                 match scope.resolve(hole) {
@@ -523,10 +541,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
     input_slots.extend(inputs.iter().map(|extra| extra.name.clone()));
     twice(loader, rule.with.iter().chain(&rule.using));
     match &rule.outputs {
-        None => loader.diags.push(
-            Diag::error("E0290", format!("`{}` names no outputs", rule.name.value))
-                .at(rule.header, "a rule without `->` does not work yet"),
-        ),
+        None => without_outputs(loader, rule),
         Some(groups) => outputs(loader, rule, groups, header, &scope, &input_slots),
     }
     let output_slots: Vec<Option<String>> = header
@@ -549,9 +564,38 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         output_slots: &output_slots,
         outputs_unknown: header.rule.makes_unknown_files()
             && header.rule.outputs.iter().flatten().any(Output::is_glob),
+        has_outputs: header.rule.has_outputs,
     };
     header.rule.recipe = recipe::resolve(loader, rule, &scope);
     header.rule.check = command::check(loader, rule, &scope);
+}
+
+/// A rule without `->` whose verb is about the names of files.
+fn without_outputs(loader: &mut Loader, rule: &ast::Rule) {
+    let (reason, help) = match rule.verb.value {
+        Verb::Split | Verb::Subdivide => (
+            "its jobs make files, and nothing says which",
+            "say what they are called: `-> parts/*.txt`",
+        ),
+        Verb::Collate => (
+            "it gathers the items that name the same outputs",
+            "name outputs, or make one job over all items: `merge`",
+        ),
+        _ => return,
+    };
+    let verb = rule.verb.value.keyword();
+    loader.diags.push(
+        Diag::error("E0285", format!("`{verb}` needs outputs"))
+            .at(rule.header, reason)
+            .help(help),
+    );
+}
+
+/// An output that is a list without elements.
+fn no_words(loader: &mut Loader, span: Span) {
+    loader
+        .diags
+        .push(Diag::error("E0283", "an output comes to nothing").at(span, "this list is empty"));
 }
 
 fn extras(loader: &mut Loader, words: &[ast::NamedWord], scope: &RuleScope) -> Vec<Extra> {
@@ -612,7 +656,11 @@ fn outputs(
     for group in groups {
         let mut outputs = Vec::new();
         for named in &group.words {
+            let n_before = loader.diags.len();
             let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
+            if words.is_empty() && loader.diags.len() == n_before && !is_originate {
+                no_words(loader, named.word.span);
+            }
             for word in words {
                 check_glob(loader, rule, &word);
                 let replaces_suffix = has_suffix && !is_whole_path(&named.word);
@@ -628,7 +676,12 @@ fn outputs(
             }
         }
         twice(loader, group.words.iter());
-        all.push(outputs);
+        if is_originate && !group.in_parentheses {
+            // A list is as many words as it has elements.
+            all.extend(outputs.into_iter().map(|output| vec![output]));
+        } else {
+            all.push(outputs);
+        }
     }
     header.rule.outputs = if is_originate {
         all

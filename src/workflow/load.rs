@@ -35,6 +35,8 @@ pub struct Loader<'a> {
     pub shell: super::recipe::Shell,
     /// All names in the one namespace of rules, and where they stand.
     declared: HashMap<String, Span>,
+    /// By rule: it was written without `->`.
+    no_outputs: Vec<bool>,
     pub workflow: Workflow,
     pub diags: Vec<Diag>,
 }
@@ -52,6 +54,7 @@ pub fn load(ast: &Ast, sources: &Sources, settings: &Settings) -> (Workflow, Vec
         rules: HashMap::new(),
         shell: settings.shell.clone(),
         declared: HashMap::new(),
+        no_outputs: Vec::new(),
         workflow: Workflow::default(),
         diags: Vec::new(),
     };
@@ -372,6 +375,7 @@ impl Loader<'_> {
             input_slots: &[],
             output_slots: &[],
             outputs_unknown: false,
+            has_outputs: true,
             site: Site::Value,
         };
         scope
@@ -393,6 +397,8 @@ impl Loader<'_> {
                 .entry(rule.name.value.clone())
                 .or_insert(RuleId(index as u32));
         }
+        let has_none = |(rule, _): &(&ast::Rule, _)| rule.outputs.is_none();
+        self.no_outputs = rules.iter().map(has_none).collect();
         let mut headers: Vec<Header> = Vec::with_capacity(rules.len());
         for (rule, doc) in &rules {
             let header = header::resolve(self, rule, doc.cloned());
@@ -423,6 +429,11 @@ impl Loader<'_> {
             }
             Err(diag) => self.diags.push(diag),
         }
+    }
+
+    /// The rule makes no files.
+    pub fn has_no_outputs(&self, rule: RuleId) -> bool {
+        self.no_outputs[rule.0 as usize]
     }
 
     /// Attributes of a rule, checked.

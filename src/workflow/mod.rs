@@ -239,6 +239,8 @@ pub struct Rule {
     pub using: Vec<Extra>,
     /// One group, but for `originate`: one per job.
     pub outputs: Vec<Vec<Output>>,
+    /// False when the rule was written without `->`: its jobs make no files.
+    pub has_outputs: bool,
     pub recipe: Option<Recipe>,
     pub needs: Needs,
     pub after: Vec<RuleId>,

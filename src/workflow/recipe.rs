@@ -89,6 +89,7 @@ pub(super) struct RecipeScope<'a> {
     pub input_slots: &'a [Option<String>],
     pub output_slots: &'a [Option<String>],
     pub outputs_unknown: bool,
+    pub has_outputs: bool,
 }
 
 /// Looks up the placeholders of a rule's recipe.
@@ -123,6 +124,7 @@ pub(super) fn resolve_block(
         input_slots: seen.input_slots,
         output_slots: seen.output_slots,
         outputs_unknown: seen.outputs_unknown,
+        has_outputs: seen.has_outputs,
         site: Site::Recipe,
     };
     let mut exprs = HashMap::new();

@@ -59,6 +59,7 @@ pub struct Scope<'a> {
     pub output_slots: &'a [Option<String>],
     /// `{output}` has no meaning: outputs are globs.
     pub outputs_unknown: bool,
+    pub has_outputs: bool,
     pub site: Site,
 }
 
@@ -270,6 +271,13 @@ impl Scope<'_> {
             return Err(
                 Diag::error("E0237", format!("`{{{name}}}` has no value here"))
                     .at(hole.span, "it is not known yet when this word is filled"),
+            );
+        }
+        if set == FileSet::Output && !self.has_outputs {
+            return Err(
+                Diag::error("E0240", "`{output}` has no value in a rule without outputs")
+                    .at(hole.span, "the rule has no `->`")
+                    .help("name what it makes: `-> FILE` at the end of its header"),
             );
         }
         let mut access = hole.access.as_slice();
