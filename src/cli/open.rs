@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use bstr::BString;
@@ -228,12 +228,66 @@ fn default_shell() -> Shell {
 /// `path`, which is relative to `caller`, as the workflow in `folder` writes it.
 pub fn as_written(path: &[u8], caller: &Path, folder: &Path) -> BString {
     let path = Path::new(OsStr::from_bytes(path));
-    let absolute = caller.canonicalize().unwrap_or(caller.into()).join(path);
-    let is_absolute = path.is_absolute();
-    match absolute.strip_prefix(folder) {
-        Ok(inside) if !is_absolute => crate::pattern::clean(inside.as_os_str().as_bytes())
-            .into_owned()
-            .into(),
-        _ => path.as_os_str().as_bytes().into(),
+    if path.is_absolute() {
+        return path.as_os_str().as_bytes().into();
+    }
+    let caller = caller.canonicalize().unwrap_or(caller.into());
+    let absolute = without_dots(&caller.join(path));
+    let above = folder
+        .ancestors()
+        .position(|ancestor| absolute.starts_with(ancestor));
+    let n_up = above.unwrap_or(0);
+    let shared = folder.ancestors().nth(n_up).unwrap_or(folder);
+    let inside = absolute.strip_prefix(shared).unwrap_or(&absolute);
+    let mut written: PathBuf = std::iter::repeat_n("..", n_up).collect();
+    written.push(inside);
+    let mut written = written.into_os_string().into_vec();
+    if path.as_os_str().as_bytes().ends_with(b"/") {
+        written.push(b'/');
+    }
+    crate::pattern::clean(&written).into_owned().into()
+}
+
+/// An absolute path with each `..` taken back as it is written.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_relative_to_the_caller() {
+        let written = |path: &str, caller: &str| {
+            let folder = Path::new("/work/project");
+            as_written(path.as_bytes(), Path::new(caller), folder).to_string()
+        };
+        for (path, caller, expected) in [
+            ("a/b", "/work/project", "a/b"),
+            ("./a//b", "/work/project", "a/b"),
+            ("out/", "/work/project", "out/"),
+            ("a/b", "/work/project/sub", "sub/a/b"),
+            ("../a", "/work/project/sub", "a"),
+            ("../../project/a", "/work/project/sub", "a"),
+            ("project/a", "/work", "a"),
+            ("a", "/work", "../a"),
+            ("../a", "/work/project", "../a"),
+            ("../other/a", "/work/project", "../other/a"),
+            ("../../../../../a", "/work/project", "../../a"),
+            ("/work/project/a", "/work", "/work/project/a"),
+        ] {
+            assert_eq!(written(path, caller), expected, "{path} from {caller}");
+        }
     }
 }
