@@ -1,6 +1,6 @@
 //! An append-only file of checksummed records: any damage costs the records it hits, and no more.
 //!
-//! The file begins with [`MAGIC`], a version and a salt. A record is [`MARK`], the length of its
+//! The file begins with `MAGIC`, a version and a salt. A record is `MARK`, the length of its
 //! payload, a checksum over salt, length and payload, and the payload; numbers are little-endian.
 //! A reader that finds a bad record looks for the next mark. The salt is random, so that no file
 //! name can be made to look like a record.
