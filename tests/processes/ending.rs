@@ -123,7 +123,10 @@ fn kill_reaches_other_sessions() {
 
 fn suspended_processes_stand_still() {
     let mut world = World::new();
-    let task = world.start(sh("setsid sh -c 'echo $$; sleep 300; :' & echo up; wait"));
+    // In the background: a shell that waits for its child's exec (vfork) cannot be stopped.
+    let task = world.start(sh(
+        "setsid sh -c 'sleep 300 & echo $$; wait' & echo up; wait",
+    ));
     world.wait_for(task, |past| past.output.len() > 4);
     let text = world.past[&task].text();
     let number = |word: &str| word.parse::<u32>().ok();
