@@ -77,6 +77,15 @@ fn targets_are_relative_to_the_callers_folder() {
 }
 
 #[test]
+fn a_folder_is_a_target_with_and_without_its_slash() {
+    let project = Project::new("originate one -> made/\n    mkdir {output}; touch {output}/x\n");
+    for target in ["made", "made/", "./made/"] {
+        let ended = project.flow(&["run", "-B", target]);
+        ended.expect(0).says(&["1 done"]);
+    }
+}
+
+#[test]
 fn forced_rules_take_what_follows_along() {
     let project = chain();
     project.flow(&["run"]).expect(0);

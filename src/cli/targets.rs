@@ -202,7 +202,10 @@ fn wanted(
             continue;
         }
         let path = as_written(target, &opened.caller, &opened.folder);
-        if !wanted.add_file(plan, context, BStr::new(&path)) {
+        // A folder may be named with its slash or without.
+        let folder = [&path[..], b"/"].concat();
+        let mut add = |path: &[u8]| wanted.add_file(plan, context, BStr::new(path));
+        if !add(&path) && !add(&folder) {
             diags.push(no_such_target(workflow, plan, target.as_bstr(), &path));
         }
     }
