@@ -44,6 +44,8 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         waiting: Default::default(),
         known: Default::default(),
         open: Default::default(),
+        held: Default::default(),
+        is_held: Default::default(),
         came_by: Default::default(),
         current_stand: None,
         seen,
@@ -125,7 +127,7 @@ impl Plan {
                 slots,
             };
             let job = self.push_job(context, job);
-            self.known.push(job);
+            self.add_known(job);
             entries.push(Entry::Job(job));
         }
         entries
@@ -187,7 +189,7 @@ impl Plan {
                     continue;
                 }
                 if let Some(job) = self.item_job(context, id, *item) {
-                    self.known.push(job);
+                    self.add_known(job);
                     entries.push(if is_subdivide {
                         Entry::Split(job)
                     } else {

@@ -98,7 +98,7 @@ impl Plan {
         let place = &mut self.jobs[job];
         (place.inputs, place.item, place.slots) = (inputs, item, slots);
         self.open.remove(&job);
-        self.known.push(job);
+        self.add_known(job);
     }
 
     /// The items of all members, each once.
@@ -318,7 +318,7 @@ impl Plan {
             slots,
         };
         let job = self.push_job(context, job);
-        self.known.push(job);
+        self.add_known(job);
         Entry::Job(job)
     }
 

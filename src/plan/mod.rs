@@ -175,6 +175,10 @@ pub struct Plan {
     pub known: Vec<JobId>,
     /// Jobs whose inputs are not known yet, and what gathers them.
     open: HashMap<JobId, GatherId>,
+    /// Jobs whose inputs have names already, while the job that makes one of them is open or held
+    /// itself: by that job.
+    held: HashMap<JobId, Vec<JobId>>,
+    is_held: HashSet<JobId>,
     /// Jobs that came by a stand-in.
     pub came_by: HashMap<JobId, StandId>,
     current_stand: Option<StandId>,
@@ -270,15 +274,47 @@ impl Plan {
         }
     }
 
-    /// Whether the job's inputs are not known yet.
+    /// Whether the job's inputs are not known yet, or those of a job that makes one of them.
     pub fn is_open(&self, job: JobId) -> bool {
-        self.open.contains_key(&job)
+        self.open.contains_key(&job) || self.is_held.contains(&job)
     }
 
     pub fn open_jobs(&self) -> impl Iterator<Item = JobId> {
-        let mut open: Vec<JobId> = self.open.keys().copied().collect();
+        let mut open: Vec<JobId> = self.open.keys().chain(&self.is_held).copied().collect();
         open.sort();
         open.into_iter()
+    }
+
+    /// Takes a job whose inputs have names into `known`, and those that were held by it; or holds
+    /// it while one of its inputs is made by an open job.
+    fn add_known(&mut self, job: JobId) {
+        let mut rest = vec![job];
+        while let Some(job) = rest.pop() {
+            match self.open_producer(job) {
+                Some(producer) => {
+                    self.is_held.insert(job);
+                    self.held.entry(producer).or_default().push(job);
+                }
+                None => {
+                    self.is_held.remove(&job);
+                    self.known.push(job);
+                    let freed = self.held.remove(&job).unwrap_or_default();
+                    rest.extend(freed.into_iter().rev());
+                }
+            }
+        }
+    }
+
+    fn open_producer(&self, job: JobId) -> Option<JobId> {
+        if self.open.is_empty() && self.is_held.is_empty() {
+            return None;
+        }
+        let producers = self
+            .inputs(job)
+            .iter()
+            .filter_map(|input| self.producer(*input));
+        let mut others = producers.filter(|producer| *producer != job);
+        others.find(|producer| self.is_open(*producer))
     }
 
     /// Stand-ins for jobs that are not known yet.
