@@ -135,7 +135,8 @@ impl Reader<'_, '_> {
             Part::Using
         };
         self.cursor.skip_blanks();
-        if self.cursor.is_done() || self.cursor.until_blank() == "->" {
+        let next = self.cursor.until_blank();
+        if self.cursor.is_done() || matches!(next, "->" | "with" | "using") {
             self.diags.push(
                 Diag::error("E0107", format!("`{text}` is followed by no word"))
                     .at(keyword.span, "a word is expected behind this"),
