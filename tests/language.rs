@@ -147,3 +147,185 @@ fn a_list_is_as_many_outputs_as_it_has_elements() {
     );
     assert_eq!(keys(&project), "a b");
 }
+
+const SHEET: &str =
+    "sample,path,group\r\na,raw/a x.txt,1\r\nb,\"raw/b,*.txt\",1\r\nc,raw/c.txt,2\r\n";
+
+#[test]
+fn the_rows_of_a_sheet_are_items() {
+    let project = project(
+        "table sheet = samples.csv\n\
+         transform up: sheet using {path} -> up/{sample}\n    tr a-z A-Z < {input} > {output}\n\
+         collate groups: sheet using up/{sample} -> groups/{group}\n    cat {input} > {output}\n\
+         collate listed: sheet -> listed/{group}\n    echo {sample} > {output}\n\
+         merge all: sheet with up/a -> all\n    echo {input} > {output}\n",
+        &["raw/a x.txt", "raw/b,*.txt", "raw/c.txt"],
+    );
+    project
+        .write("samples.csv", SHEET)
+        .write("raw/b,*.txt", "text\n");
+    project.flow(&["run"]).expect(0).says(&["8 done"]);
+    assert_eq!(project.read("groups/1"), "TEXT\n");
+    assert_eq!(project.read("listed/1"), "a b\n");
+    assert_eq!(project.read("all"), "up/a\n");
+    assert_eq!(keys(&project), "");
+}
+
+#[test]
+fn a_table_may_be_a_list_and_stand_in_a_product() {
+    let project = project(
+        "param seeds = [1, 2]\ntable seed = {seeds}\ntable method = [fast, 'slow one']\n\
+         product p: ./in x seed x method -> out/{method}/{seed}\n    \
+         echo {input} {item[0]} {seed} {method} > {output}\n\
+         permutations q 2: seed -> q/{seed[0]}{seed[1]}\n    echo {seed} > {output}\n",
+        &["in"],
+    );
+    let expected = "out/fast/1 out/slow one/1 out/fast/2 out/slow one/2 q/12 q/21";
+    assert_eq!(keys(&project), expected);
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/slow one/2"), "in in 2 slow one\n");
+    project
+        .flow(&["run", "--set", "seeds=[3]", "p"])
+        .expect(0)
+        .says(&["2 done"]);
+}
+
+#[test]
+fn an_empty_table_is_no_mistake() {
+    let project = project(
+        "table sheet = s.tsv\ntransform t: sheet -> {a}\n    echo > {output}\n",
+        &[],
+    );
+    project.write("s.tsv", "a\tb\n");
+    assert_eq!(keys(&project), "");
+}
+
+#[test]
+fn included_items_stand_where_they_are_included() {
+    let project = project(
+        "let who = 'you'\ninclude lib/greet.flow\nmerge all: greet names -> all\n    cat {input} > {output}\n",
+        &[],
+    );
+    project.write(
+        "lib/greet.flow",
+        "include more.flow\ntable people = people.tsv\n\
+         transform greet: people -> greetings/{name}\n    echo hello {name} and {who} > {output}\n",
+    );
+    project.write(
+        "lib/more.flow",
+        "originate names -> names\n    echo names > {output}\n",
+    );
+    project.write("lib/people.tsv", "name\nann\n");
+    project.flow(&["run"]).expect(0).says(&["3 done"]);
+    assert_eq!(project.read("all"), "hello ann and you\nnames\n");
+}
+
+const MODULE: &str = "\
+# What is compared.
+param reads
+param suffix = .out
+param times = 1
+param to = 'x'
+env SIDE = {to}
+jobs_limit slow = {times}
+let folder = \"res/{to}\"
+
+[jobs_limit slow]
+transform copy: {reads} -> {folder}/{stem}{suffix}
+    echo {times} $SIDE > {output}
+
+[after copy]
+merge sum: copy with {reads} -> {folder}/sum
+    echo {input} > {output}
+";
+
+#[test]
+fn a_module_is_used_twice_with_params_of_its_own() {
+    let project = project(
+        "use mod.flow as left (reads = first, to = left)\n\
+         use mod.flow as right (reads = [first, second], to = \"right\", times = 2)\n\
+         originate first -> one.txt\n    touch {output}\n\
+         originate second -> two.txt\n    touch {output}\n\
+         [after right.copy]\nmerge all: left.sum right.sum -> all\n    cat {input} > {output}\n",
+        &[],
+    );
+    project.write("mod.flow", MODULE);
+    project.flow(&["run"]).expect(0).says(&["8 done"]);
+    let sum = "res/right/one.out res/right/two.out one.txt two.txt\n";
+    assert_eq!(project.read("res/right/sum"), sum);
+}
+
+#[test]
+fn a_modules_rules_are_named_with_it() {
+    let project = project(
+        "use mod.flow as left (reads = first, to = left)\n\
+         use mod.flow as right (reads = left.copy, to = \"right\", times = 2)\n\
+         originate first -> one.txt\n    touch {output}\n\
+         [after right.copy]\nmerge all: left.sum right.sum -> all\n    cat {input} > {output}\n\
+         target lefts: left.sum one.txt\ndefault lefts right.copy\n",
+        &[],
+    );
+    project.write("mod.flow", MODULE);
+    project.flow(&["run"]).expect(0).says(&["4 done"]);
+    assert_eq!(project.read("res/left/one.out"), "1 left\n");
+    assert_eq!(project.read("res/right/one.out"), "2 right\n");
+    assert!(!project.has("all"));
+    project.flow(&["run", "all"]).expect(0).says(&["2 done"]);
+    assert_eq!(
+        project.read("all"),
+        "res/left/one.out one.txt\nres/right/one.out res/left/one.out\n"
+    );
+    let forced = project.planned(&["--force", "left.sum", "left.sum"]);
+    assert_eq!(forced, ["left.sum res/left/sum"]);
+    let list = project.flow(&["list"]).expect(0).out;
+    assert!(
+        list.contains("left.copy") && list.contains("lefts"),
+        "{list}"
+    );
+    // Alone it is a workflow whose param needs a value.
+    project.write("in.txt", "");
+    project
+        .flow(&["plan", "mod.flow"])
+        .expect(3)
+        .says(&["`reads` needs a value"]);
+    project
+        .flow(&["run", "mod.flow", "--set", "reads=in.txt"])
+        .expect(0)
+        .says(&["2 done"]);
+}
+
+#[test]
+fn modules_nest_and_pass_on_what_they_were_passed() {
+    let project = project(
+        "table sample = [a, b]\nuse outer.flow as o (from = sample)\n",
+        &[],
+    );
+    project.write(
+        "outer.flow",
+        "param from\nuse inner.flow as i (from = {from})\n",
+    );
+    project.write(
+        "inner.flow",
+        "param from\ntransform make: {from} -> made/{sample}\n    echo {rule} > {output}\n",
+    );
+    assert_eq!(project.planned(&[]), ["o.i.make made/a", "o.i.make made/b"]);
+    project
+        .flow(&["run", "o.i.make"])
+        .expect(0)
+        .says(&["2 done"]);
+    assert_eq!(project.read("made/b"), "o.i.make\n");
+}
+
+#[test]
+fn a_target_may_be_a_glob_of_what_a_split_makes() {
+    let project = project(
+        "split parts: ./all -> parts/*.p\n    touch parts/x.p parts/y.p\n\
+         transform t: parts suffix .p -> .t\n    touch {output}\n\
+         transform u: parts suffix .p -> .u\n    touch {output}\n\
+         target ts: parts/*.t\ntarget one: parts/x.u\ndefault ts\n",
+        &["all"],
+    );
+    project.flow(&["run"]).expect(0);
+    assert!(project.has("parts/x.t") && project.has("parts/y.t") && !project.has("parts/x.u"));
+    project.flow(&["run", "one"]).expect(0).says(&["1 done"]);
+}

@@ -20,9 +20,14 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// What `flow plan` says, and its exit status.
-fn said(workflow: &str) -> String {
+/// What `flow plan` says, and its exit status. The files in a folder `NAME.d` lie beside the
+/// workflow.
+fn said(workflow: &str, beside: &Path) -> String {
     let project = Project::new(workflow);
+    for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
+        let bytes = fs::read(entry.path()).expect("a file");
+        project.write(entry.file_name(), bytes);
+    }
     let files = workflow
         .lines()
         .next()
@@ -40,7 +45,8 @@ fn each_mistake_is_explained() {
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let mut different = Vec::new();
     for case in cases {
-        let said = said(&fs::read_to_string(&case).expect("a case is text"));
+        let text = fs::read_to_string(&case).expect("a case is text");
+        let said = said(&text, &case.with_extension("d"));
         let beside = case.with_extension("txt");
         if std::env::var_os("UPDATE_WRONG").is_some() {
             fs::write(&beside, &said).expect("the text is written");

@@ -3,8 +3,8 @@
 use super::options::{ListOptions, Place};
 use super::{Exit, open};
 use crate::lang::Diag;
-use crate::ui::{Role, Style, safe};
-use crate::workflow::Workflow;
+use crate::ui::{Role, Style, human, safe};
+use crate::workflow::{Rule, Workflow};
 
 pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
     // A param without a value is no mistake here: this is where people look which there are.
@@ -49,13 +49,17 @@ fn text(workflow: &Workflow, style: Style) -> String {
             param.doc.as_deref().unwrap_or(""),
         ));
     }
+    for target in &workflow.targets {
+        rows.push(("Targets", target.name.clone(), String::new(), ""));
+    }
+    for table in workflow.tables.values() {
+        let rows_of_table = human::counted(table.rows.len() as u64, "row");
+        rows.push(("Tables", table.name.clone(), rows_of_table, ""));
+    }
     for limit in workflow.limits.values() {
-        if !workflow
-            .rules
-            .values()
-            .iter()
-            .any(|rule| rule.name == limit.name)
-        {
+        // A rule's own limit is called as the rule is, without its module.
+        let own = |rule: &Rule| rule.name.rsplit('.').next() == Some(limit.name.as_str());
+        if !workflow.rules.values().iter().any(own) {
             rows.push(("Limits", limit.name.clone(), limit.count.to_string(), ""));
         }
     }

@@ -13,6 +13,7 @@ use super::options::{Common, Param, Place};
 use crate::lang::{Ast, Diag, Sources, Span, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
+use crate::workflow::param::Content;
 use crate::workflow::recipe::Shell;
 use crate::workflow::{Override, Workflow, load};
 
@@ -129,13 +130,15 @@ pub fn try_open(
             .iter()
             .map(|param| Override {
                 name: param.name.clone(),
-                value: param.value.as_str().into(),
+                value: Content::One(param.value.as_str().into()),
+                span: None,
             })
             .collect(),
         environment: environment(),
         shell: default_shell(),
     };
-    let (workflow, found) = load(&ast, &sources, &settings);
+    let read = |name: &str| std::fs::read(name);
+    let (workflow, found) = load(&ast, &mut sources, &settings, &read);
     diags.extend(found);
     Ok(Ok(Opened {
         workflow,

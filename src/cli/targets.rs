@@ -10,15 +10,15 @@ use super::options::Force;
 use crate::dense::Id;
 use crate::disk::Disk;
 use crate::history::History;
-use crate::lang::Diag;
 use crate::lang::nearest::nearest;
+use crate::lang::{Diag, Span};
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Entry, Plan};
 use crate::run::Commands;
 use crate::stale::problem::{failed_checks, missing_inputs};
 use crate::stale::{Forced, Judge, Level, settle};
-use crate::workflow::{RuleId, Workflow};
+use crate::workflow::{RuleId, Source, Workflow};
 
 /// A plan and its first judgement.
 pub struct Judged {
@@ -185,16 +185,26 @@ fn wanted(
 ) -> Result<Wanted, Vec<Diag>> {
     let workflow = &opened.workflow;
     let mut wanted = Wanted::default();
-    if targets.is_empty() {
+    let mut diags = Vec::new();
+    if let (true, Some(default)) = (targets.is_empty(), &workflow.default) {
+        for (source, span) in default {
+            diags.extend(add_source(&mut wanted, plan, context, source, *span));
+        }
+    } else if targets.is_empty() {
         for rule in workflow.rules.ids() {
             wanted.add_rule(plan, context, rule);
         }
-        return Ok(wanted);
     }
-    let mut diags = Vec::new();
     for target in targets {
         if let Some(rule) = target.to_str().ok().and_then(|name| rule(workflow, name)) {
             wanted.add_rule(plan, context, rule);
+            continue;
+        }
+        let mut named = workflow.targets.iter();
+        if let Some(named) = named.find(|named| named.name.as_bytes() == target.as_slice()) {
+            for (source, span) in &named.words {
+                diags.extend(add_source(&mut wanted, plan, context, source, *span));
+            }
             continue;
         }
         if let Some(job) = plan.job_of_key(target) {
@@ -230,6 +240,43 @@ fn inactive_targets(workflow: &Workflow, targets: &[BString]) -> Vec<Diag> {
         .collect()
 }
 
+/// Adds what a word of a `target` names; a mistake where no rule makes such a file.
+fn add_source(
+    wanted: &mut Wanted,
+    plan: &Plan,
+    context: Context,
+    source: &Source,
+    span: Span,
+) -> Option<Diag> {
+    let word = match source {
+        Source::Rule(rule) => {
+            wanted.add_rule(plan, context, *rule);
+            return None;
+        }
+        Source::Table(_) => return None,
+        Source::Files(word) => word,
+    };
+    let is_made = match word.pattern().literal() {
+        Some(path) => wanted.add_file(plan, context, path.as_bstr()),
+        None => wanted.add_glob(plan, context, word),
+    };
+    if is_made {
+        return None;
+    }
+    let diag = Diag::error("E0340", "a target names what no rule makes")
+        .at(span, "no job has such an output");
+    let made = plan
+        .paths
+        .ids()
+        .filter(|path| plan.producer(*path).is_some());
+    let path = word.pattern().spell(&|_| String::new());
+    let near = crate::pattern::nearest_of(path.as_bstr(), made.map(|path| plan.path(path)));
+    Some(match near {
+        Some(near) => diag.help(format!("did you mean the file {}?", crate::ui::path(near))),
+        None => diag,
+    })
+}
+
 fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BString) -> Diag {
     let diag = Diag::error(
         "E0340",
@@ -238,13 +285,14 @@ fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BStrin
             crate::ui::path(target)
         ),
     );
-    let rules = workflow
-        .rules
-        .values()
-        .iter()
-        .map(|rule| rule.name.as_str());
-    if let Some(near) = target.to_str().ok().and_then(|name| nearest(name, rules)) {
+    let name = target.to_str().unwrap_or("");
+    let rules = workflow.rules.values().iter();
+    if let Some(near) = nearest(name, rules.map(|rule| rule.name.as_str())) {
         return diag.help(format!("did you mean the rule `{near}`?"));
+    }
+    let named = workflow.targets.iter().map(|target| target.name.as_str());
+    if let Some(near) = nearest(name, named) {
+        return diag.help(format!("did you mean the target `{near}`?"));
     }
     let made = plan
         .paths

@@ -33,6 +33,8 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         captured: Default::default(),
         slots: Default::default(),
         elements: Default::default(),
+        rows: Default::default(),
+        first_row: Default::default(),
         keys: Default::default(),
         by_key: Default::default(),
         producer: Default::default(),
@@ -84,6 +86,7 @@ impl Plan {
                     let leaves = self.leaves(*upstream).into_iter();
                     pending.extend(leaves.filter(|leaf| self.is_pending(*leaf)));
                 }
+                Source::Table(_) => {}
                 Source::Files(word) => pending.extend(self.pending_makers(context, id, word)),
             }
         }

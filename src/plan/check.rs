@@ -76,7 +76,16 @@ impl Plan {
             return Some(elements.join(" with "));
         }
         match files {
-            [] => None,
+            [] => {
+                let cells = self.captured[self.jobs[job].captures].iter().take(4);
+                let cells: Vec<String> = cells
+                    .map(|(name, value)| {
+                        let name = context.workflow.names.get(*name);
+                        format!("{name}={}", self.values.get(*value))
+                    })
+                    .collect();
+                (!cells.is_empty()).then(|| format!("`{}`", cells.join(" ")))
+            }
             [file] => Some(shown(file)),
             [file, ..] => Some(format!("{} and others", shown(file))),
         }
@@ -296,6 +305,7 @@ fn has_inactive_source(context: Context, factor: &Factor) -> bool {
     let workflow = context.workflow;
     factor.sources.iter().any(|source| match source {
         Source::Rule(rule) => !workflow.rules[*rule].is_active(),
+        Source::Table(_) => false,
         Source::Files(word) => workflow
             .rules
             .iter()

@@ -24,6 +24,7 @@ fn settled(context: Context, ran: &Ran) -> Plan {
     loop {
         let mut plan = build::empty(context, excluded);
         plan.is_trial = true;
+        plan.add_rows(context);
         for &rule in &context.workflow.order {
             let entries = plan.expand(context, rule);
             plan.entries[rule] = entries;

@@ -17,14 +17,14 @@ mod tuple;
 pub mod want;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bstr::{BStr, BString};
 
 use crate::dense::{Interner, Pool, Run, Table};
 use crate::lang::Diag;
 use crate::pattern::{Listing, NameId};
-use crate::workflow::{Rule, RuleId, Workflow};
+use crate::workflow::{Rule, RuleId, TableId, Workflow};
 
 crate::define_id!(
     /// A job.
@@ -37,6 +37,10 @@ crate::define_id!(
 crate::define_id!(
     /// The text of a capture.
     ValueId
+);
+crate::define_id!(
+    /// A row of a table.
+    RowId
 );
 crate::define_id!(
     /// Jobs that are not known yet: those of one rule behind one split.
@@ -78,6 +82,8 @@ pub enum Entry {
     /// Jobs, or files, that are not known yet.
     Stand(StandId),
     File(PathId),
+    /// An item without files.
+    Row(RowId),
 }
 
 /// The jobs of one rule behind one split (or files behind a glob), not known yet.
@@ -156,6 +162,9 @@ pub struct Plan {
     files: Pool<PathId>,
     captured: Pool<(NameId, ValueId)>,
     slots: Pool<u32>,
+    /// The cells of each row, all tables in a row.
+    rows: Table<RowId, Run>,
+    first_row: Table<TableId, RowId>,
     /// How many files each element of a tuple brought, where it is not one each.
     elements: HashMap<JobId, Run>,
     /// The names of jobs without outputs, and the jobs by these names.
@@ -341,7 +350,7 @@ impl Plan {
         let is_open = |entry: &Entry| match entry {
             Entry::Stand(_) => true,
             Entry::Job(job) | Entry::Split(job) => self.is_open(*job),
-            Entry::File(_) => false,
+            Entry::File(_) | Entry::Row(_) => false,
         };
         !self.leaves(rule).iter().any(is_open)
     }

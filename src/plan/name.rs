@@ -50,14 +50,18 @@ impl Plan {
         let seen = &mut self.seen[rule][factor];
         let factor = &context.workflow.rules[rule].factors[factor];
         seen.items += 1;
-        let Some(&first) = self.files[item.files].first() else {
-            return false;
-        };
+        let first = self.files[item.files].first().copied();
         let naming = &mut self.scratch.naming;
         naming.captures.clear();
         naming
             .captures
             .extend_from_slice(&self.captured[item.captures]);
+        let Some(first) = first else {
+            // A row of a table: there is nothing that a filter could look at.
+            let is_taken = matches!(factor.filter, Filter::All);
+            seen.matched += u32::from(is_taken);
+            return is_taken;
+        };
         let path = self.paths.get(first);
         let mut is_taken = true;
         match &factor.filter {
@@ -225,6 +229,7 @@ impl Plan {
         }
         let entries = match source {
             Source::Rule(upstream) => self.leaves(*upstream),
+            Source::Table(_) => Vec::new(),
             Source::Files(word) => self.file_entries(context, rule, word),
         };
         let mut files = Vec::new();
@@ -233,7 +238,7 @@ impl Plan {
                 Entry::File(path) => files.push(path),
                 Entry::Job(job) => files.extend_from_slice(self.outputs(job)),
                 Entry::Split(job) => files.extend_from_slice(self.made(job).unwrap_or(&[])),
-                Entry::Stand(_) => {}
+                Entry::Stand(_) | Entry::Row(_) => {}
             }
         }
         let files: Arc<[PathId]> = files.into();

@@ -1,7 +1,7 @@
 //! What a source stands for: entries, and the items that entries are.
 
-use super::{Context, Entry, Gather, Member, PathId, Plan, Stand, Then};
-use crate::dense::Run;
+use super::{Context, Entry, Gather, Member, PathId, Plan, RowId, Stand, Then};
+use crate::dense::{Id, Run};
 use crate::lang::Diag;
 use crate::pattern::{Glob, clean};
 use crate::workflow::{RuleId, Source, Word};
@@ -19,7 +19,7 @@ impl Plan {
         match entry {
             Entry::Split(job) => !self.made.contains_key(&job),
             Entry::Stand(stand) => self.stands[stand].children.is_none(),
-            Entry::Job(_) | Entry::File(_) => false,
+            Entry::Job(_) | Entry::File(_) | Entry::Row(_) => false,
         }
     }
 
@@ -60,6 +60,10 @@ impl Plan {
                     captures: Run::default(),
                 });
             }
+            Entry::Row(row) => items.push(Item {
+                files: Run::default(),
+                captures: self.rows[row],
+            }),
             Entry::Stand(_) => unreachable!("a stand-in is flattened before"),
         }
     }
@@ -86,7 +90,7 @@ impl Plan {
         match entry {
             Entry::Split(job) => self.travelling(job),
             Entry::Stand(stand) => self.stands[stand].captures,
-            Entry::Job(_) | Entry::File(_) => Run::default(),
+            Entry::Job(_) | Entry::File(_) | Entry::Row(_) => Run::default(),
         }
     }
 
@@ -100,6 +104,12 @@ impl Plan {
     ) -> Vec<Entry> {
         let word = match source {
             Source::Rule(upstream) => return self.leaves(*upstream),
+            Source::Table(table) => {
+                let first = self.first_row[*table].index();
+                let n = context.workflow.tables[*table].rows.len();
+                let row = |at| Entry::Row(RowId::new(first + at));
+                return (0..n).map(row).collect();
+            }
             Source::Files(word) => word,
         };
         let pending = self.pending_makers(context, rule, word);
@@ -109,6 +119,19 @@ impl Plan {
         let stand = self.stand(None, pending.clone(), Run::default());
         self.gather(pending, number, Then::Files(rule, number, stand));
         vec![Entry::Stand(stand)]
+    }
+
+    /// The rows of all tables.
+    pub(super) fn add_rows(&mut self, context: Context) {
+        for table in context.workflow.tables.values() {
+            self.first_row.push(RowId::new(self.rows.len()));
+            for row in &table.rows {
+                let cells = table.columns.iter().zip(row);
+                let cells = cells.map(|(&name, cell)| (name, self.values.intern(cell)));
+                let cells = self.captured.add(cells);
+                self.rows.push(cells);
+            }
+        }
     }
 
     /// Pending entries of rules whose files the word may name.
@@ -172,7 +195,7 @@ impl Plan {
             let files = match leaf {
                 Entry::Job(job) => self.outputs(job),
                 Entry::Split(job) => self.made(job).unwrap_or(&[]),
-                Entry::File(_) | Entry::Stand(_) => continue,
+                Entry::File(_) | Entry::Stand(_) | Entry::Row(_) => continue,
             };
             found.extend(
                 files

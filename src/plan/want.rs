@@ -4,7 +4,8 @@ use bstr::{BStr, BString};
 
 use super::{Context, Entry, JobId, Plan, StandId};
 use crate::dense::{BitSet, Id};
-use crate::workflow::{Rule, RuleId};
+use crate::pattern::Glob;
+use crate::workflow::{Rule, RuleId, Word};
 
 /// Jobs and stand-ins that are asked for, and all that they need.
 #[derive(Clone, Default, Debug)]
@@ -16,6 +17,8 @@ pub struct Wanted {
     late: Vec<BString>,
     /// A file that was asked for has come, and with it jobs may be wanted that were passed before.
     rescan: bool,
+    /// Globs of which the growing plan may bring more files.
+    late_globs: Vec<Word>,
 }
 
 impl Wanted {
@@ -52,6 +55,7 @@ impl Wanted {
                         }
                     }
                 }
+                Entry::Row(_) => {}
                 Entry::File(path) => rest.extend(plan.producer(path).map(Entry::Job)),
             }
         }
@@ -97,6 +101,50 @@ impl Wanted {
         self.rescan
     }
 
+    /// The jobs whose outputs a glob names, those that are still to come as well. False when there
+    /// are none.
+    pub fn add_glob(&mut self, plan: &Plan, context: Context, word: &Word) -> bool {
+        let Ok(glob) = Glob::new(&word.pattern()) else {
+            return false;
+        };
+        let mut is_made = false;
+        for &job in &plan.known {
+            if self.matches(plan, &glob, job) {
+                is_made = true;
+                self.add(plan, context, [Entry::Job(job)]);
+            }
+        }
+        for job in plan.open_jobs() {
+            if self.matches(plan, &glob, job) {
+                is_made = true;
+                self.add(plan, context, [Entry::Job(job)]);
+            }
+        }
+        let mut might_come = false;
+        for (stand, rule) in plan.pending() {
+            if context.workflow.may_make(rule, word) {
+                might_come = true;
+                let roots = plan.roots(stand);
+                self.add(plan, context, roots);
+            }
+        }
+        for job in plan.pending_splits() {
+            if context.workflow.may_make(plan.jobs[job].rule, word) {
+                might_come = true;
+                self.add(plan, context, [Entry::Split(job)]);
+            }
+        }
+        if might_come {
+            self.late_globs.push(word.clone());
+        }
+        is_made || might_come
+    }
+
+    fn matches(&self, plan: &Plan, glob: &Glob, job: JobId) -> bool {
+        let files = plan.made(job).unwrap_or(plan.outputs(job));
+        files.iter().any(|path| glob.matches(plan.path(*path)))
+    }
+
     /// Files that were asked for and have not come.
     pub fn missing_late(&self) -> impl Iterator<Item = &BStr> {
         self.late.iter().map(BStr::new)
@@ -135,6 +183,12 @@ impl Wanted {
 impl Wanted {
     /// Whether a file that was asked for is one of the job's.
     fn late_comes(&mut self, plan: &Plan, context: Context, job: JobId) {
+        let is_named = self.late_globs.iter().any(|word| {
+            Glob::new(&word.pattern()).is_ok_and(|glob| self.matches(plan, &glob, job))
+        });
+        if is_named {
+            self.add(plan, context, [Entry::Job(job)]);
+        }
         if self.late.is_empty() {
             return;
         }

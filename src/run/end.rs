@@ -11,8 +11,8 @@ use crate::lang::quantity::shown_duration;
 use crate::plan::{JobId, PathId};
 use crate::sched::{self, Action};
 use crate::stale::print::Print;
-use crate::stale::{record, settle};
 use crate::stale::problem::failed_checks;
+use crate::stale::{record, settle};
 
 /// A file that a job has printed into is only read for its end when it is no longer, in bytes.
 const READ_AT_MOST: u64 = 4 << 20;

@@ -155,7 +155,7 @@ pub(super) fn render_recipe(
     if let Some(gpus) = &given.gpu_names {
         env.push(("CUDA_VISIBLE_DEVICES".into(), bstr::join(",", gpus).into()));
     }
-    for (name, value) in &workflow.env {
+    for (name, value) in workflow.env_of(rule) {
         env.push((name.as_str().into(), value.clone()));
     }
     for (name, word) in &around.env {
@@ -380,7 +380,7 @@ impl<'a> Values<'a> {
             }
         }
         let params: Map<String, Value> = workflow
-            .params
+            .params_of(self.rule)
             .iter()
             .filter_map(|param| Some((param.name.clone(), param.json()?)))
             .collect();

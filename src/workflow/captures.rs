@@ -1,8 +1,8 @@
 //! Which captures each rule's jobs know, and which their items bring along to the next rule.
 
 use super::header::Header;
-use super::{Factor, RuleId, Source};
-use crate::dense::Interner;
+use super::{Factor, RuleId, SampleTable, Source, TableId};
+use crate::dense::{Interner, Table};
 use crate::lang::Diag;
 use crate::lang::ast::Verb;
 use crate::pattern::NameId;
@@ -27,10 +27,14 @@ pub struct Captures {
 pub fn flow(
     headers: &[Header],
     by_name: &[RuleId],
+    tables: &Table<TableId, SampleTable>,
     names: &Interner<NameId>,
     diags: &mut Vec<Diag>,
 ) -> Vec<Captures> {
-    let mut all = vec![Captures::default(); headers.len()];
+    let mut all = Known {
+        rules: vec![Captures::default(); headers.len()],
+        tables,
+    };
     for &rule in by_name {
         let header = &headers[rule.0 as usize];
         let mut captures = Captures::default();
@@ -59,9 +63,33 @@ pub fn flow(
             }
             Verb::Transform | Verb::Subdivide | Verb::Product => captures.known.clone(),
         };
-        all[rule.0 as usize] = captures;
+        all.rules[rule.0 as usize] = captures;
     }
-    all
+    all.rules
+}
+
+/// What the items of rules and tables bring along.
+struct Known<'a> {
+    rules: Vec<Captures>,
+    tables: &'a Table<TableId, SampleTable>,
+}
+
+impl Known<'_> {
+    fn of(&self, source: &Source) -> &[NameId] {
+        match source {
+            Source::Rule(rule) => &self.rules[rule.0 as usize].of_items,
+            Source::Table(table) => &self.tables[*table].columns,
+            Source::Files(_) => &[],
+        }
+    }
+
+    fn is_flat(&self, source: &Source, name: NameId) -> bool {
+        match source {
+            Source::Rule(rule) => self.rules[rule.0 as usize].flat.contains(&name),
+            Source::Table(table) => self.tables[*table].is_flat(name),
+            Source::Files(_) => false,
+        }
+    }
 }
 
 /// What the items of one factor bring, and what its filter adds.
@@ -70,7 +98,7 @@ fn of_factor(
     at: usize,
     factor: &Factor,
     headers: &[Header],
-    all: &[Captures],
+    all: &Known,
 ) -> Captures {
     let mut captures = Captures {
         known: header.filter_captures[at].clone(),
@@ -82,10 +110,7 @@ fn of_factor(
         .copied()
         .collect();
     for source in &factor.sources {
-        let Source::Rule(upstream) = source else {
-            continue;
-        };
-        for &name in &all[upstream.0 as usize].of_items {
+        for &name in all.of(source) {
             if captures.known.contains(&name)
                 || captures.partial.iter().any(|(partial, _)| *partial == name)
             {
@@ -94,21 +119,21 @@ fn of_factor(
             match factor
                 .sources
                 .iter()
-                .find(|other| !brings(other, name, all))
+                .find(|other| !all.of(other).contains(&name))
             {
                 None => {
                     captures.known.push(name);
                     if factor
                         .sources
                         .iter()
-                        .all(|source| is_flat(source, name, all))
+                        .all(|source| all.is_flat(source, name))
                     {
                         captures.flat.push(name);
                     }
                 }
                 Some(lacking) => captures
                     .partial
-                    .push((name, header.shown(lacking, headers))),
+                    .push((name, header.shown(lacking, headers, all.tables))),
             }
         }
     }
@@ -123,18 +148,4 @@ fn in_two_factors(header: &Header, at: usize, name: &str) -> Diag {
     .at(header.rule.factors[at].span, "the second")
     .note(format!("`{{{name}}}` could be either"))
     .help("capture it by another name; files that are named by a glob bring no captures along")
-}
-
-fn is_flat(source: &Source, name: NameId, all: &[Captures]) -> bool {
-    match source {
-        Source::Rule(rule) => all[rule.0 as usize].flat.contains(&name),
-        Source::Files(_) => false,
-    }
-}
-
-fn brings(source: &Source, name: NameId, all: &[Captures]) -> bool {
-    match source {
-        Source::Rule(rule) => all[rule.0 as usize].of_items.contains(&name),
-        Source::Files(_) => false,
-    }
 }

@@ -5,7 +5,9 @@ use super::captures::Captures;
 use super::expr::{Expr, Part, Word};
 use super::load::{Loader, unknown_name};
 use super::scope::{BUILT_IN, Scope, Site, Unknown};
-use super::{Around, Extra, Factor, Output, Rule, Source, Tuple, recipe};
+use super::space::Given;
+use super::{Around, Extra, Factor, Output, Rule, SampleTable, Source, TableId, Tuple, recipe};
+use crate::dense::Table;
 use crate::lang::ast::{self, FilterKind, Glob, Piece, Verb};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
@@ -25,8 +27,14 @@ pub struct Header {
 
 impl Header {
     /// A source as messages name it.
-    pub fn shown(&self, source: &Source, headers: &[Header]) -> String {
+    pub fn shown(
+        &self,
+        source: &Source,
+        headers: &[Header],
+        tables: &Table<TableId, SampleTable>,
+    ) -> String {
         match source {
+            Source::Table(table) => format!("`{}`", tables[*table].name),
             Source::Rule(rule) => format!("`{}`", headers[rule.0 as usize].rule.name),
             Source::Files(_) => "a file".into(),
         }
@@ -45,6 +53,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         for word in &factor.sources {
             sources.extend(source(loader, word, Some(rule)));
         }
+        once(&mut sources);
         let mut captured = Vec::new();
         let (filter, template) = resolve_filter(loader, factor.filter.as_ref(), &mut captured);
         filter_captures.push(captured);
@@ -59,6 +68,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         if let (true, Some((template, word))) = (factor.sources.is_empty(), template) {
             sources.push(Source::Files(as_glob(&template, word.span)));
         }
+        filtered_table(loader, factor, &sources);
         let span = factor
             .filter
             .as_ref()
@@ -91,6 +101,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     Header {
         rule: Rule {
             name: rule.name.value.clone(),
+            module: None,
             doc,
             verb: rule.verb.value,
             span: rule.header,
@@ -184,36 +195,148 @@ fn clashes(loader: &mut Loader, name: NameId, rule: &ast::Rule) {
     }
 }
 
-/// A word that names a rule or files.
-fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Vec<Source> {
-    if let (false, Some(name)) = (word.is_quoted, word.plain())
-        && is_name(&name)
-    {
-        return match loader.rules.get(&name) {
-            Some(&found) => {
-                if loader.has_no_outputs(found) {
-                    no_files(loader, &name, word.span);
-                }
-                vec![Source::Rule(found)]
-            }
-            None => {
-                let diag = no_such_rule(loader, &name, word.span);
-                loader.diags.push(diag);
-                Vec::new()
-            }
-        };
+/// A table that is named twice has each row once.
+fn once(sources: &mut Vec<Source>) {
+    let mut seen: Vec<TableId> = Vec::new();
+    sources.retain(|source| match source {
+        Source::Table(table) if seen.contains(table) => false,
+        Source::Table(table) => {
+            seen.push(*table);
+            true
+        }
+        _ => true,
+    });
+}
+
+/// A filter looks at files, and rows have none.
+fn filtered_table(loader: &mut Loader, factor: &ast::Factor, sources: &[Source]) {
+    let Some(filter) = &factor.filter else { return };
+    let tables = sources.iter().filter_map(|source| match source {
+        Source::Table(table) => Some(*table),
+        _ => None,
+    });
+    for table in tables {
+        let name = &loader.workflow.tables[table].name;
+        loader.diags.push(
+            Diag::error("E0274", format!("no row of `{name}` can match a filter"))
+                .at(
+                    filter.span,
+                    "a filter looks at an item's first file, and rows have none",
+                )
+                .help("the columns are captures already; leave the filter out"),
+        );
     }
-    let site = Site::Source;
+}
+
+/// A word that names a rule, a table or files.
+fn source(loader: &mut Loader, word: &ast::Word, rule: Option<&ast::Rule>) -> Vec<Source> {
+    if let Some(named) = named(loader, word, Use::Items) {
+        return named;
+    }
     let scope_of = RuleScope {
         rule,
         tuple: None,
         captures: &Captures::default(),
         has_groups: false,
+        no_item: None,
+        no_input: None,
+        tables: &[],
     };
-    resolve_words(loader, word, site, &scope_of, &[], &[])
+    resolve_words(loader, word, Site::Source, &scope_of, &[], &[])
         .into_iter()
         .map(Source::Files)
         .collect()
+}
+
+/// A word of a `target`: a rule, or files.
+pub(super) fn target_word(loader: &mut Loader, word: &ast::Word) -> Vec<Source> {
+    match named(loader, word, Use::Target) {
+        Some(named) => named,
+        None => source(loader, word, None),
+    }
+}
+
+/// What is asked of a rule or table that a word names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Its items.
+    Items,
+    /// Its files, as `with` and `using` do.
+    Files,
+    /// Only that it is built.
+    Target,
+}
+
+/// The rules and tables that a word names, after a mistake none; `None` for a path.
+fn named(loader: &mut Loader, word: &ast::Word, asked: Use) -> Option<Vec<Source>> {
+    let home = loader.current;
+    let mut found = Vec::new();
+    // A param of a module stands for words of whoever uses it, and so on upwards.
+    let mut words = vec![(home, word.clone())];
+    let mut is_path = false;
+    while let Some((space, name)) = words.pop() {
+        loader.enter(space);
+        if let [Piece::Hole(hole)] = name.pieces.as_slice()
+            && hole.access.is_empty()
+            && let Some((Given::Sources(passed, _), _)) =
+                loader.spaces[space].given.get(&hole.name.value)
+        {
+            words.extend(passed.iter().rev().cloned());
+            continue;
+        }
+        match name.bare() {
+            Some(text) if is_name(text) || is_of_module(loader, text) => {
+                found.extend(lookup(loader, text, word.span, asked));
+            }
+            _ => is_path = true,
+        }
+    }
+    loader.enter(home);
+    (!is_path).then_some(found)
+}
+
+/// `NAME.rule`, where NAME is a module.
+fn is_of_module(loader: &Loader, text: &str) -> bool {
+    let module = text.split_once('.').map(|(module, _)| module);
+    module.is_some_and(|module| loader.spaces[loader.current].modules.contains_key(module))
+}
+
+/// A rule or table of the space that is being read.
+fn lookup(loader: &mut Loader, name: &str, span: Span, asked: Use) -> Option<Source> {
+    if let Some(&found) = loader.rules.get(name) {
+        if asked != Use::Target && loader.has_no_outputs(found) {
+            no_files(loader, name, span);
+        }
+        return Some(Source::Rule(found));
+    }
+    if let Some(found) = loader.table(name) {
+        if asked != Use::Items {
+            let diag = Diag::error(
+                "E0275",
+                format!("`{name}` is a table, and its rows have no files"),
+            )
+            .at(span, "files are asked for here");
+            let diag = match &loader.workflow.tables[found].sheet {
+                Some(sheet) => diag.help(format!("for the sheet itself write `./{sheet}`")),
+                None => diag,
+            };
+            loader.diags.push(diag.help(format!(
+                "where it is a source, its columns can name files: \
+                 `transform t: {name} using raw/{{column}}.txt -> …`"
+            )));
+        }
+        return Some(Source::Table(found));
+    }
+    if loader.spaces[loader.current]
+        .broken
+        .iter()
+        .any(|broken| broken == name)
+    {
+        return None;
+    }
+    let diag = no_such_rule(loader, name, span);
+    loader.diags.push(diag);
+    None
 }
 
 /// A rule that makes no files, where files are asked for.
@@ -229,6 +352,12 @@ fn no_files(loader: &mut Loader, name: &str, span: Span) {
 
 /// The diagnostic for a name that no rule has.
 pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
+    let declared = &loader.spaces[loader.current].declared;
+    if let Some((place, kind @ ("table" | "target" | "module"))) = declared.get(name) {
+        return Diag::error("E0252", format!("`{name}` is a {kind}, not a rule"))
+            .at(span, "a rule is asked for here")
+            .and(*place, format!("the {kind}"));
+    }
     let diag =
         Diag::error("E0252", format!("there is no rule named `{name}`")).at(span, "asked for here");
     let mut names: Vec<&str> = loader.rules.keys().map(String::as_str).collect();
@@ -373,6 +502,10 @@ pub(super) struct RuleScope<'a> {
     pub tuple: Option<&'a Tuple>,
     pub captures: &'a Captures,
     pub has_groups: bool,
+    pub no_item: Option<&'static str>,
+    pub no_input: Option<&'static str>,
+    /// Tables among the sources.
+    pub tables: &'a [TableId],
 }
 
 /// Resolves a word; one that is nothing but a list param is several words.
@@ -408,6 +541,8 @@ pub(super) fn resolve_words(
                     outputs_unknown: site == Site::Recipe
                         && matches!(verb, Some(Verb::Split | Verb::Subdivide)),
                     has_outputs: true,
+                    no_item: rule.no_item,
+                    no_input: rule.no_input,
                     site,
                 };
                 match scope.resolve(hole) {
@@ -431,8 +566,10 @@ pub(super) fn resolve_words(
                     Ok(expr) => Part::Value(expr, hole.span),
                     Err(unknown) => {
                         let diag = match (&unknown, site) {
-                            (Unknown::Name { nearest: None }, Site::Output | Site::Extra) => {
-                                no_capture(hole)
+                            (Unknown::Name { nearest }, Site::Output | Site::Extra)
+                                if nearest.is_none() || !rule.tables.is_empty() =>
+                            {
+                                no_capture(loader, hole, rule.tables)
                             }
                             (Unknown::Name { nearest: None }, Site::Source) => {
                                 no_template(word, hole, rule.rule)
@@ -474,16 +611,27 @@ fn no_template(word: &ast::Word, hole: &ast::Hole, rule: Option<&ast::Rule>) -> 
     diag.fix(format!("capture `{name}` with `match`"), before, "match ")
 }
 
-fn no_capture(hole: &ast::Hole) -> Diag {
+fn no_capture(loader: &Loader, hole: &ast::Hole, tables: &[TableId]) -> Diag {
     let name = &hole.name.value;
-    Diag::error("E0231", format!("nothing captures `{name}`"))
-        .at(
-            hole.span,
-            "neither this rule's filter nor its sources bring it",
-        )
-        .help(format!(
+    let mut diag = Diag::error("E0231", format!("nothing captures `{name}`")).at(
+        hole.span,
+        "neither this rule's filter nor its sources bring it",
+    );
+    let mut columns: Vec<String> = Vec::new();
+    for &table in tables {
+        let table = &loader.workflow.tables[table];
+        diag = diag.and(table.span, format!("the columns of `{}`", table.name));
+        let names = table.columns.iter();
+        columns.extend(names.map(|name| loader.workflow.names.get(*name).to_string()));
+    }
+    let near = nearest(name, columns.iter().map(String::as_str));
+    match near {
+        Some(near) => diag.fix(format!("did you mean `{near}`?"), hole.name.span, near),
+        None if !tables.is_empty() => diag,
+        None => diag.help(format!(
             "capture it with a filter, such as `match …{{{name}}}…`"
-        ))
+        )),
+    }
 }
 
 fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Part> {
@@ -520,9 +668,23 @@ fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Part> {
 /// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
 pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captures: &Captures) {
     let tuple = header.rule.tuple.clone();
+    let tables: Vec<TableId> = header
+        .rule
+        .sources()
+        .filter_map(|(_, source)| match source {
+            Source::Table(table) => Some(*table),
+            _ => None,
+        })
+        .collect();
+    let no_item = no_item(&header.rule, tables.len());
+    let has_extras = !rule.with.is_empty() || !rule.using.is_empty();
+    let no_input = no_item.filter(|_| !has_extras);
     let scope = RuleScope {
         rule: Some(rule),
         tuple: tuple.as_ref(),
+        no_item,
+        no_input,
+        tables: &tables,
         captures,
         has_groups: header.has_groups,
     };
@@ -565,9 +727,21 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         outputs_unknown: header.rule.makes_unknown_files()
             && header.rule.outputs.iter().flatten().any(Output::is_glob),
         has_outputs: header.rule.has_outputs,
+        no_item,
+        no_input,
     };
     header.rule.recipe = recipe::resolve(loader, rule, &scope);
     header.rule.check = command::check(loader, rule, &scope);
+}
+
+/// Why a rule's jobs have no files of their own, where that is so.
+fn no_item(rule: &Rule, n_tables: usize) -> Option<&'static str> {
+    if rule.verb == Verb::Originate {
+        return Some("`originate` makes its outputs from nothing");
+    }
+    let n_sources = rule.sources().count();
+    (n_tables > 0 && n_tables == n_sources)
+        .then_some("its items are rows of a table, which have no files")
 }
 
 /// A rule without `->` whose verb is about the names of files.
@@ -600,17 +774,14 @@ fn no_words(loader: &mut Loader, span: Span) {
 
 fn extras(loader: &mut Loader, words: &[ast::NamedWord], scope: &RuleScope) -> Vec<Extra> {
     let mut found = Vec::new();
-    for named in words {
-        let name = named.name.as_ref().map(|name| name.value.clone());
-        let is_rule =
-            !named.word.is_quoted && named.word.plain().is_some_and(|text| is_name(&text));
-        let sources = if is_rule {
-            source(loader, &named.word, scope.rule)
-        } else {
-            resolve_words(loader, &named.word, Site::Extra, scope, &[], &[])
+    for word in words {
+        let name = word.name.as_ref().map(|name| name.value.clone());
+        let sources = match named(loader, &word.word, Use::Files) {
+            Some(named) => named,
+            None => resolve_words(loader, &word.word, Site::Extra, scope, &[], &[])
                 .into_iter()
                 .map(Source::Files)
-                .collect()
+                .collect(),
         };
         found.extend(sources.into_iter().map(|source| Extra {
             name: name.clone(),

@@ -1,23 +1,25 @@
 //! From a syntax tree to a [`Workflow`]: declares names, then resolves each rule, then orders them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 
 use bstr::BString;
 
 use super::header::{self, Header};
-use super::param::{Content, Override, Param, Type, spelt};
-use super::scope::{BUILT_IN, Constants, Scope, Site, Unknown};
-use super::{Expr, Limit, LimitId, RuleId, Workflow, attribute, captures, order};
-use crate::dense::Interner;
-use crate::lang::ast::{self, Ast, Item, ItemKind, Piece, Value};
-use crate::lang::nearest::nearest;
-use crate::lang::{Diag, Sources, Span};
+use super::param::Override;
+use super::scope::{Constants, Unknown};
+use super::space::{Found, Space};
+use super::table::{SampleTable, TableId};
+use super::{LimitId, RuleId, Workflow, attribute, captures, order, target};
+use crate::dense::{Id, Interner};
+use crate::lang::ast::{self, Ast};
+use crate::lang::{Diag, Sources};
 use crate::pattern::NameId;
 
 /// What comes from outside the text.
 #[derive(Default)]
 pub struct Settings {
-    /// `--set`, in the order given: the last one of a name counts.
+    /// Params that were set outside; the last one of a name counts.
     pub overrides: Vec<Override>,
     /// What `{env.NAME}` finds.
     pub environment: HashMap<String, BString>,
@@ -25,24 +27,44 @@ pub struct Settings {
     pub shell: super::recipe::Shell,
 }
 
-/// Names of one workflow and where each was declared.
+/// Reads a file that a workflow names, by its path as messages show it.
+pub type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
+
+/// Names and where each was declared. What is public here is of the space that is being read.
 pub struct Loader<'a> {
-    pub sources: &'a Sources,
+    pub sources: &'a mut Sources,
     pub settings: &'a Settings,
     pub constants: Constants,
     pub limits: HashMap<String, LimitId>,
     pub rules: HashMap<String, RuleId>,
     pub shell: super::recipe::Shell,
-    /// All names in the one namespace of rules, and where they stand.
-    declared: HashMap<String, Span>,
-    /// By rule: it was written without `->`.
-    no_outputs: Vec<bool>,
     pub workflow: Workflow,
     pub diags: Vec<Diag>,
+    pub(super) files: Files<'a>,
+    /// The main workflow, and its modules in the order in which they are read.
+    pub(super) spaces: Vec<Space>,
+    /// The one that is being read. Its `constants`, `limits`, `rules` and `shell` are above.
+    pub(super) current: usize,
+    /// Files that were read, by name.
+    pub(super) parsed: HashMap<String, Ast>,
+    pub(super) found: Vec<Found>,
+    pub(super) targets: Vec<target::Named>,
 }
 
-/// What `ast` means. The workflow is whole only when no diagnostic is an error.
-pub fn load(ast: &Ast, sources: &Sources, settings: &Settings) -> (Workflow, Vec<Diag>) {
+/// Mistakes after which a file's names are not known.
+const UNREADABLE: [&str; 5] = ["E0002", "E0271", "E0277", "E0291", "E0292"];
+
+/// Mistakes about names that are not known.
+const FOLLOWS: [&str; 6] = ["E0154", "E0230", "E0231", "E0252", "E0294", "E0295"];
+
+/// What `ast` means. Files that it names are added to `sources`. The workflow is whole only when no
+/// diagnostic is an error.
+pub fn load(
+    ast: &Ast,
+    sources: &mut Sources,
+    settings: &Settings,
+    files: Files,
+) -> (Workflow, Vec<Diag>) {
     let mut loader = Loader {
         sources,
         settings,
@@ -53,362 +75,65 @@ pub fn load(ast: &Ast, sources: &Sources, settings: &Settings) -> (Workflow, Vec
         limits: HashMap::new(),
         rules: HashMap::new(),
         shell: settings.shell.clone(),
-        declared: HashMap::new(),
-        no_outputs: Vec::new(),
         workflow: Workflow::default(),
         diags: Vec::new(),
+        files,
+        spaces: vec![Space::default()],
+        current: 0,
+        parsed: HashMap::new(),
+        found: Vec::new(),
+        targets: Vec::new(),
     };
     let group = loader.names().intern(b"re");
     debug_assert_eq!(group, super::GROUP);
-    for item in &ast.items {
-        loader.declare(item);
-    }
+    loader.read_all(ast);
     loader.unknown_overrides();
-    loader.rules(ast);
-    (loader.workflow, loader.diags)
+    loader.clashing_columns();
+    target::resolve(&mut loader);
+    loader.resolve_rules();
+    loader.enter(0);
+    for space in &mut loader.spaces {
+        if let Some(module) = space.module {
+            let module = &mut loader.workflow.modules[module];
+            module.params = std::mem::take(&mut space.params);
+            module.env = std::mem::take(&mut space.env);
+        }
+    }
+    // What is missing may stand in a file that could not be read.
+    let is_partial = loader
+        .diags
+        .iter()
+        .any(|diag| UNREADABLE.contains(&diag.code));
+    // A file that is used twice is wrong once.
+    let mut diags: Vec<Diag> = Vec::new();
+    for diag in loader.diags {
+        let follows = is_partial && FOLLOWS.contains(&diag.code);
+        if !follows && !diags.contains(&diag) {
+            diags.push(diag);
+        }
+    }
+    (loader.workflow, diags)
 }
 
 impl Loader<'_> {
-    fn declare(&mut self, item: &Item) {
-        match &item.kind {
-            ItemKind::Param { name, value } => self.param(item, name, value.as_ref()),
-            ItemKind::Let { name, value } => {
-                if self.claim_constant(name) {
-                    // One that is wrong still has a name, so that its users are not blamed too.
-                    let content = self.content(value).map(|(content, _)| content);
-                    let content = content.unwrap_or(Content::One(BString::default()));
-                    self.constants
-                        .values
-                        .insert(name.value.clone(), (content, name.span));
-                }
-            }
-            ItemKind::JobsLimit { name, count } => self.jobs_limit(name, count),
-            ItemKind::Env { name, value } => {
-                if let Some(value) = self.text(value) {
-                    self.workflow.env.push((name.value.clone(), value));
-                }
-            }
-            ItemKind::Shell { words } => {
-                let words: Vec<_> = words.iter().filter_map(|word| self.text(word)).collect();
-                if !words.is_empty() {
-                    self.shell = super::recipe::Shell {
-                        argv: words,
-                        is_default: false,
-                    };
-                }
-            }
-            ItemKind::Rule(rule) => self.claim(&rule.name),
-            ItemKind::Table { name, .. } => self.not_yet(item, "table", &name.value),
-            ItemKind::Python { .. } => self.not_yet(item, "python", ""),
-            ItemKind::Preload { .. } => self.not_yet(item, "preload", ""),
-            ItemKind::Include { .. } => self.not_yet(item, "include", ""),
-            ItemKind::Use { name, .. } => self.not_yet(item, "use", &name.value),
-            ItemKind::Target { name, .. } => self.not_yet(item, "target", &name.value),
-            ItemKind::Default { .. } => self.not_yet(item, "default", ""),
-            ItemKind::ChecksumLevel { .. } => self.not_yet(item, "checksum_level", ""),
-        }
-    }
-
-    /// The item is of the language, but this version does nothing with it.
-    fn not_yet(&mut self, item: &Item, what: &str, name: &str) {
-        if !name.is_empty() {
-            self.declared.insert(name.into(), item.span);
-        }
-        self.diags.push(
-            Diag::error("E0290", format!("`{what}` does not work yet")).at(
-                item.span,
-                "this version of flow reads it and can do nothing with it",
-            ),
-        );
-    }
-
-    /// Takes a name in the namespace of rules.
-    fn claim(&mut self, name: &ast::Name) {
-        match self.declared.get(&name.value) {
-            Some(&first) => self.diags.push(
-                Diag::error(
-                    "E0201",
-                    format!("there are two rules named `{}`", name.value),
-                )
-                .at(name.span, "the second")
-                .and(first, "the first"),
-            ),
-            None => {
-                self.declared.insert(name.value.clone(), name.span);
-            }
-        }
-    }
-
-    /// Whether `name` may name a param or let here.
-    fn claim_constant(&mut self, name: &ast::Name) -> bool {
-        if BUILT_IN.contains(&name.value.as_str()) {
-            self.diags.push(
-                Diag::error(
-                    "E0202",
-                    format!("`{}` is a name that flow fills in itself", name.value),
-                )
-                .at(name.span, "choose another name"),
-            );
-            return false;
-        }
-        if let Some((_, first)) = self.constants.values.get(&name.value) {
-            self.diags.push(
-                Diag::error("E0203", format!("`{}` has two values", name.value))
-                    .at(name.span, "the second")
-                    .and(*first, "the first"),
-            );
-            return false;
-        }
-        true
-    }
-
-    fn param(&mut self, item: &Item, name: &ast::Name, value: Option<&Value>) {
-        if !self.claim_constant(name) {
-            return;
-        }
-        let wrong = (Content::One(BString::default()), Type::Text);
-        let default = value.map(|value| self.content(value).unwrap_or(wrong));
-        let kind = default.as_ref().map_or(Type::Text, |(_, kind)| *kind);
-        let given = self
-            .settings
-            .overrides
-            .iter()
-            .rev()
-            .find(|given| given.name == name.value);
-        let value = match given {
-            Some(given) => self.overridden(name, kind, default.is_some(), given),
-            None if default.is_none() => {
-                self.diags.push(
-                    Diag::error("E0204", format!("the param `{}` needs a value", name.value))
-                        .at(name.span, "it has no default")
-                        .help(format!("give it one: `--set {}=VALUE`", name.value)),
-                );
-                None
-            }
-            None => default.clone().map(|(content, _)| content),
-        };
-        let content = value.clone().unwrap_or(Content::One(BString::default()));
-        self.constants
-            .values
-            .insert(name.value.clone(), (content, name.span));
-        self.workflow.params.push(Param {
-            name: name.value.clone(),
-            doc: item.doc.clone(),
-            span: name.span,
-            default: default.map(|(content, _)| content),
-            kind,
-            value,
-        });
-    }
-
-    /// The value that `--set` gives, when it fits the default's type.
-    fn overridden(
-        &mut self,
-        name: &ast::Name,
-        kind: Type,
-        has_default: bool,
-        given: &Override,
-    ) -> Option<Content> {
-        let text = given.value.to_string();
-        if kind == Type::List {
-            let inner = text
-                .trim()
-                .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'));
-            let inner = inner.unwrap_or(&text);
-            let items = inner
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty());
-            return Some(Content::List(items.map(BString::from).collect()));
-        }
-        let found = Type::of(&text);
-        if has_default && !kind.takes(found) {
-            self.diags.push(
-                Diag::error(
-                    "E0205",
-                    format!("`{}` is not a value for `{}`", text, name.value),
-                )
-                .at(
-                    name.span,
-                    format!("its default is {}", with_article(kind.name())),
-                )
-                .help(format!(
-                    "`--set {}=…` takes {}",
-                    name.value,
-                    with_article(kind.name())
-                )),
-            );
-        }
-        Some(Content::One(given.value.clone()))
-    }
-
-    /// `--set` of a name that is no param.
-    fn unknown_overrides(&mut self) {
-        let params = || self.workflow.params.iter().map(|param| param.name.as_str());
-        let mut found = Vec::new();
-        for given in &self.settings.overrides {
-            if params().any(|name| name == given.name) {
-                continue;
-            }
-            let diag = Diag::error(
-                "E0206",
-                format!("`--set {}`: there is no such param", given.name),
-            );
-            found.push(match nearest(&given.name, params()) {
-                Some(near) => diag.help(format!("did you mean `{near}`?")),
-                None if params().next().is_none() => diag.note("the workflow has no params"),
-                None => {
-                    let names: Vec<_> = params().map(|name| format!("`{name}`")).collect();
-                    diag.note(format!("its params are {}", names.join(", ")))
-                }
-            });
-        }
-        self.diags.extend(found);
-    }
-
-    fn jobs_limit(&mut self, name: &ast::Name, count: &ast::Word) {
-        if let Some(&first) = self.limits.get(&name.value) {
-            let first = self.workflow.limits[first].span;
-            self.diags.push(
-                Diag::error(
-                    "E0207",
-                    format!("there are two limits named `{}`", name.value),
-                )
-                .at(name.span, "the second")
-                .and(first, "the first"),
-            );
-            return;
-        }
-        // A wrong number still declares the name, so that its users are not blamed as well.
-        let number = self.number(count, "a limit", 1).unwrap_or(1);
-        let limit = Limit {
-            name: name.value.clone(),
-            count: number,
-            span: name.span,
-        };
-        let id = self.workflow.limits.push(limit);
-        self.limits.insert(name.value.clone(), id);
-    }
-
-    /// A whole number of at least `least`; what it is for is said in messages.
-    pub fn number(&mut self, word: &ast::Word, what: &str, least: u32) -> Option<u32> {
-        let text = self.text(word)?.to_string();
-        match text.parse::<u32>() {
-            Ok(number) if number >= least => Some(number),
-            Ok(_) => {
-                self.diags.push(
-                    Diag::error("E0208", format!("{what} must be at least {least}"))
-                        .at(word.span, format!("this is {text}")),
-                );
-                None
-            }
-            Err(_) => {
-                self.diags.push(
-                    Diag::error("E0209", format!("{what} must be a whole number"))
-                        .at(word.span, format!("`{text}` is none")),
-                );
-                None
-            }
-        }
-    }
-
-    /// The value of a param or let, and its type.
-    fn content(&mut self, value: &Value) -> Option<(Content, Type)> {
-        match value {
-            Value::Word(word) => {
-                let text = self.text(word)?;
-                let kind = if word.is_quoted {
-                    Type::Text
-                } else {
-                    Type::of(&text.to_string())
-                };
-                Some((Content::One(text), kind))
-            }
-            Value::List(words) => {
-                let items: Vec<_> = words.value.iter().map(|word| self.text(word)).collect();
-                let items: Option<Vec<_>> = items.into_iter().collect();
-                Some((Content::List(items?), Type::List))
-            }
-        }
-    }
-
-    /// The text of a word that is the same for every job: params and lets filled in.
-    pub fn text(&mut self, word: &ast::Word) -> Option<BString> {
-        let mut text = BString::default();
-        let mut is_good = true;
-        for piece in &word.pieces {
-            match piece {
-                Piece::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Piece::Glob(glob) => text.extend_from_slice(spelt(glob).as_bytes()),
-                Piece::Hole(hole) => match self.constant(hole) {
-                    Ok(Expr::Text(value)) => text.extend_from_slice(&value),
-                    Ok(_) => {
-                        self.diags.push(
-                            Diag::error("E0210", "a list cannot stand inside a word")
-                                .at(hole.span, "this is a list")
-                                .help(format!("pick one: `{{{}[0]}}`", hole.name.value)),
-                        );
-                        is_good = false;
-                    }
-                    Err(diag) => {
-                        self.diags.push(diag);
-                        is_good = false;
-                    }
-                },
-            }
-        }
-        is_good.then_some(text)
-    }
-
-    /// A placeholder where only params, lets and the environment are known.
-    fn constant(&self, hole: &ast::Hole) -> Result<Expr, Diag> {
-        let names = Interner::default();
-        let scope = Scope {
-            constants: &self.constants,
-            names: &names,
-            captures: &[],
-            partial: &[],
-            has_groups: false,
-            is_one_job: false,
-            tuple: None,
-            input_slots: &[],
-            output_slots: &[],
-            outputs_unknown: false,
-            has_outputs: true,
-            site: Site::Value,
-        };
-        scope
-            .resolve(hole)
-            .map_err(|unknown| unknown_name(hole, unknown))
-    }
-
-    fn rules(&mut self, ast: &Ast) {
-        let rules: Vec<(&ast::Rule, Option<&String>)> = ast
-            .items
-            .iter()
-            .filter_map(|item| match &item.kind {
-                ItemKind::Rule(rule) => Some((rule.as_ref(), item.doc.as_ref())),
-                _ => None,
-            })
-            .collect();
-        for (index, (rule, _)) in rules.iter().enumerate() {
-            self.rules
-                .entry(rule.name.value.clone())
-                .or_insert(RuleId(index as u32));
-        }
-        let has_none = |(rule, _): &(&ast::Rule, _)| rule.outputs.is_none();
-        self.no_outputs = rules.iter().map(has_none).collect();
-        let mut headers: Vec<Header> = Vec::with_capacity(rules.len());
-        for (rule, doc) in &rules {
-            let header = header::resolve(self, rule, doc.cloned());
+    fn resolve_rules(&mut self) {
+        let found = std::mem::take(&mut self.found);
+        let mut headers: Vec<Header> = Vec::with_capacity(found.len());
+        for Found { space, rule, doc } in &found {
+            self.enter(*space);
+            let mut header = header::resolve(self, rule, doc.clone());
+            header.rule.name.insert_str(0, &self.spaces[*space].prefix);
+            header.rule.module = self.spaces[*space].module;
             headers.push(header);
         }
         let Some(by_name) = order::by_name(&headers, &mut self.diags) else {
             return;
         };
-        let captures = captures::flow(&headers, &by_name, &self.workflow.names, &mut self.diags);
-        for (index, (rule, _)) in rules.iter().enumerate() {
+        let tables = &self.workflow.tables;
+        let names = &self.workflow.names;
+        let captures = captures::flow(&headers, &by_name, tables, names, &mut self.diags);
+        for (index, Found { space, rule, .. }) in found.iter().enumerate() {
+            self.enter(*space);
             header::finish(self, rule, &mut headers[index], &captures[index]);
         }
         for (header, captures) in headers.into_iter().zip(captures) {
@@ -420,7 +145,12 @@ impl Loader<'_> {
         if self.diags.iter().any(Diag::is_error) {
             return;
         }
-        match order::by_words(&self.workflow.rules, &by_name, self.sources) {
+        match order::by_words(
+            &self.workflow.rules,
+            &self.workflow.tables,
+            &by_name,
+            self.sources,
+        ) {
             Ok(ordered) => {
                 self.workflow.order = ordered.order;
                 self.workflow.upstream_by_words = ordered.upstream_by_words;
@@ -433,7 +163,7 @@ impl Loader<'_> {
 
     /// The rule makes no files.
     pub fn has_no_outputs(&self, rule: RuleId) -> bool {
-        self.no_outputs[rule.0 as usize]
+        self.workflow.no_outputs.contains(rule.index())
     }
 
     /// Attributes of a rule, checked.
@@ -443,6 +173,50 @@ impl Loader<'_> {
 
     pub fn names(&mut self) -> &mut Interner<NameId> {
         &mut self.workflow.names
+    }
+
+    /// What stands before the names of this space's rules: `tumour.`, or nothing.
+    pub(super) fn prefix(&self) -> &str {
+        &self.spaces[self.current].prefix
+    }
+
+    pub(super) fn table(&self, name: &str) -> Option<TableId> {
+        self.spaces[self.current].tables.get(name).copied()
+    }
+
+    pub(super) fn add_table(&mut self, name: &str, table: SampleTable) {
+        let id = self.workflow.tables.push(table);
+        let current = self.current;
+        let tables = &mut self.spaces[current].tables;
+        tables.entry(name.into()).or_insert(id);
+    }
+
+    /// Columns with the name of a param or let.
+    fn clashing_columns(&mut self) {
+        let mut found: HashSet<(TableId, NameId)> = HashSet::new();
+        for space in 0..self.spaces.len() {
+            self.enter(space);
+            for &id in self.spaces[space].tables.values() {
+                let table = &self.workflow.tables[id];
+                for &column in &table.columns {
+                    let name = self.workflow.names.get(column).to_string();
+                    let Some((_, value)) = self.constants.values.get(&name) else {
+                        continue;
+                    };
+                    if found.insert((id, column)) {
+                        self.diags.push(
+                            Diag::error(
+                                "E0251",
+                                format!("`{name}` is a column and also a param or let"),
+                            )
+                            .at(table.span, format!("the columns of `{}`", table.name))
+                            .and(*value, "given a value here")
+                            .help("rename one of them"),
+                        );
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -465,13 +239,5 @@ pub fn unknown_name(hole: &ast::Hole, unknown: Unknown) -> Diag {
                 None => diag,
             }
         }
-    }
-}
-
-fn with_article(noun: &str) -> String {
-    match noun.as_bytes()[0] {
-        b'a' | b'e' | b'i' | b'o' | b'u' => format!("an {noun}"),
-        _ if noun.contains(" or ") || noun == "text" => noun.into(),
-        _ => format!("a {noun}"),
     }
 }

@@ -4,7 +4,9 @@
 
 pub mod attribute;
 pub mod captures;
+mod declare;
 pub mod expr;
+mod given;
 pub mod header;
 pub mod lint;
 pub mod load;
@@ -13,13 +15,17 @@ pub mod param;
 pub mod recipe;
 pub mod scope;
 pub mod shape;
+mod sheet;
+mod space;
+pub mod table;
+mod target;
 pub mod tuple;
 
 use std::time::Duration;
 
 use bstr::BString;
 
-use crate::dense::{Interner, Table};
+use crate::dense::{BitSet, Interner, Table};
 use crate::lang::Span;
 use crate::lang::ast::Verb;
 use crate::pattern::{Filter, NameId, Pattern, Shape, intersects};
@@ -29,6 +35,7 @@ pub use expr::{Expr, Fact, FileSet, Part, Word};
 pub use load::load;
 pub use param::{Override, Param, Type};
 pub use recipe::Recipe;
+pub use table::{SampleTable, TableId};
 pub use tuple::Tuple;
 
 /// The name under which the groups of a `regex` are kept: `{re[1]}`. Interned first.
@@ -37,6 +44,11 @@ pub const GROUP: NameId = NameId(0);
 crate::define_id!(
     /// A rule, in the order of the file.
     RuleId
+);
+
+crate::define_id!(
+    /// A `use` of another workflow.
+    ModuleId
 );
 
 crate::define_id!(
@@ -52,6 +64,17 @@ pub struct Workflow {
     /// Environment of every recipe.
     pub env: Vec<(String, BString)>,
     pub rules: Table<RuleId, Rule>,
+    pub tables: Table<TableId, SampleTable>,
+    pub modules: Table<ModuleId, Module>,
+    /// Named sets of what is to be built.
+    pub targets: Vec<Target>,
+    /// What is built when nothing is asked for; `None`: everything.
+    pub default: Option<Vec<(Source, Span)>>,
+    /// The project's default for `--checksum-level`.
+    pub checksum_level: Option<u8>,
+    /// The interpreter of `#!python` recipes, and what its workers import once.
+    pub python: Option<BString>,
+    pub preload: Vec<BString>,
     /// Names of captures; `GROUP` is the first.
     pub names: Interner<NameId>,
     /// The rules, upstream first.
@@ -63,9 +86,44 @@ pub struct Workflow {
     pub fed_back: Vec<(RuleId, RuleId)>,
     /// What the outputs of each rule can be called.
     pub shapes: Table<RuleId, Vec<Shape>>,
+    /// Rules without `->`.
+    no_outputs: BitSet,
+}
+
+/// A workflow that another one uses, with params of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    /// As its rules are called by: `tumour`, or `a.tumour` of the module `a`.
+    pub name: String,
+    pub params: Vec<Param>,
+    /// Environment of its recipes, on top of the workflow's.
+    pub env: Vec<(String, BString)>,
+}
+
+/// `target NAME: …`.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub name: String,
+    pub span: Span,
+    /// Rules and files, and where each was named.
+    pub words: Vec<(Source, Span)>,
 }
 
 impl Workflow {
+    /// The environment of a rule's recipes: the workflow's, then its module's.
+    pub fn env_of(&self, rule: &Rule) -> impl Iterator<Item = &(String, BString)> {
+        let module = rule.module.map(|module| &self.modules[module].env);
+        self.env.iter().chain(module.into_iter().flatten())
+    }
+
+    /// The params that a rule's recipe can see.
+    pub fn params_of(&self, rule: &Rule) -> &[Param] {
+        match rule.module {
+            Some(module) => &self.modules[module].params,
+            None => &self.params,
+        }
+    }
+
     /// Whether one of the rule's outputs can be a file that `word` names.
     pub fn may_make(&self, rule: RuleId, word: &Word) -> bool {
         let wanted = shape::of(&shape::of_word(word, &|_| true));
@@ -96,6 +154,8 @@ pub struct Limit {
 #[derive(Clone, Debug)]
 pub enum Source {
     Rule(RuleId),
+    /// Its rows are items without files.
+    Table(TableId),
     /// A file's name or a glob.
     Files(Word),
 }
@@ -224,7 +284,10 @@ pub struct Around {
 }
 
 pub struct Rule {
+    /// With the names of its modules in front: `tumour.align`.
     pub name: String,
+    /// The module that it is in; `None` in the main workflow.
+    pub module: Option<ModuleId>,
     pub doc: Option<String>,
     pub verb: Verb,
     /// The header, from the verb to its last word.

@@ -10,7 +10,7 @@ use std::collections::{BinaryHeap, HashMap};
 use bstr::BString;
 
 use super::header::Header;
-use super::{Filter, Rule, RuleId, Source, shape};
+use super::{Rule, RuleId, SampleTable, Source, TableId, Word, shape};
 use crate::dense::{Id, Table};
 use crate::lang::{Diag, Sources, Span};
 use crate::pattern::{self, Pattern, Shape, intersects};
@@ -52,7 +52,7 @@ pub fn by_name(headers: &[Header], diags: &mut Vec<Diag>) -> Option<Vec<RuleId>>
 fn named(rule: &Rule) -> Vec<RuleId> {
     let sources = rule.asked().filter_map(|source| match source {
         Source::Rule(rule) => Some(*rule),
-        Source::Files(_) => None,
+        Source::Table(_) | Source::Files(_) => None,
     });
     sources.chain(rule.after.iter().copied()).collect()
 }
@@ -196,12 +196,13 @@ impl Index {
 /// Orders rules by names and words. `order` has them by name. An error is a loop through globs.
 pub fn by_words(
     rules: &Table<RuleId, Rule>,
+    tables: &Table<TableId, SampleTable>,
     order: &[RuleId],
     sources: &Sources,
 ) -> Result<Ordered, Diag> {
     let mut shapes: Table<RuleId, Vec<Pattern>> = Table::filled(rules.len(), Vec::new());
     for &rule in order {
-        shapes[rule] = output_shapes(&rules[rule], &shapes);
+        shapes[rule] = output_shapes(&rules[rule], tables, &shapes);
     }
     let mut index = Index::default();
     for rule in rules.ids() {
@@ -214,7 +215,15 @@ pub fn by_words(
     let is_active = |rule: RuleId| rules[rule].is_active();
     let mut upstream_by_words = Table::filled(rules.len(), Vec::new());
     for (id, rule) in rules.iter() {
-        upstream_by_words[id] = upstream_of(id, rule, &index, &by_name, &is_active, &mut fed_back);
+        upstream_by_words[id] = upstream_of(
+            id,
+            rule,
+            tables,
+            &index,
+            &by_name,
+            &is_active,
+            &mut fed_back,
+        );
     }
     let upstream = |rule: RuleId| -> Vec<RuleId> {
         let names = by_name[rule.index()].iter();
@@ -236,7 +245,7 @@ pub fn by_words(
         Err(cycle) => {
             let steps = (0..cycle.len()).map(|at| {
                 let (rule, next) = (cycle[at], cycle[(at + 1) % cycle.len()]);
-                through(&rules[rule], next, &index, sources)
+                through(&rules[rule], next, tables, &index, sources)
             });
             let steps = steps.collect();
             let cycle: Vec<&Rule> = cycle.iter().map(|rule| &rules[*rule]).collect();
@@ -251,16 +260,23 @@ pub fn by_words(
 }
 
 /// The word by which `rule` needs `next`, and how a message says so.
-fn through(rule: &Rule, next: RuleId, index: &Index, sources: &Sources) -> (Span, String) {
+fn through(
+    rule: &Rule,
+    next: RuleId,
+    tables: &Table<TableId, SampleTable>,
+    index: &Index,
+    sources: &Sources,
+) -> (Span, String) {
     for source in rule.asked() {
         let Source::Files(word) = source else {
             continue;
         };
-        let wanted = shape::of_word(word, &|_| true).clean();
-        let wanted_shape = shape::of(&wanted);
-        let meets = index.candidates(&wanted).iter().any(|at| {
-            let made = &index.shapes[*at as usize];
-            made.rule == next && intersects(&[&made.shape, &wanted_shape])
+        let meets = wanted(rule, word, tables).iter().any(|wanted| {
+            let wanted_shape = shape::of(wanted);
+            index.candidates(wanted).iter().any(|at| {
+                let made = &index.shapes[*at as usize];
+                made.rule == next && intersects(&[&made.shape, &wanted_shape])
+            })
         });
         if meets {
             return (
@@ -285,9 +301,17 @@ fn inside_folder(pattern: &Pattern) -> Option<Pattern> {
 }
 
 /// What the rule's outputs can be called.
-fn output_shapes(rule: &Rule, shapes: &Table<RuleId, Vec<Pattern>>) -> Vec<Pattern> {
+fn output_shapes(
+    rule: &Rule,
+    tables: &Table<TableId, SampleTable>,
+    shapes: &Table<RuleId, Vec<Pattern>>,
+) -> Vec<Pattern> {
     let mut found: Vec<Pattern> = Vec::new();
     for output in rule.outputs.iter().flatten() {
+        if let Some(rows) = shape::of_rows(rule, &output.word, tables, MOST_SHAPES) {
+            found.extend(rows);
+            continue;
+        }
         let word = shape::of_word(&output.word, &|name| !rule.flat_captures.contains(&name));
         let suffix = rule.factors.first().and_then(|factor| factor.suffix());
         let (true, Some(suffix)) = (output.replaces_suffix, suffix) else {
@@ -297,6 +321,7 @@ fn output_shapes(rule: &Rule, shapes: &Table<RuleId, Vec<Pattern>>) -> Vec<Patte
         for source in &rule.factors[0].sources {
             let sources = match source {
                 Source::Rule(upstream) => shapes[*upstream].clone(),
+                Source::Table(_) => Vec::new(),
                 Source::Files(word) => vec![shape::of_word(word, &|_| true)],
             };
             for source in &sources {
@@ -308,32 +333,42 @@ fn output_shapes(rule: &Rule, shapes: &Table<RuleId, Vec<Pattern>>) -> Vec<Patte
     let folders: Vec<Pattern> = found.iter().filter_map(inside_folder).collect();
     found.extend(folders);
     // Many sources times many outputs: what they have in common is enough.
-    if found.len() > 64 {
+    if found.len() > MOST_SHAPES {
         found = vec![Pattern(vec![pattern::Part::DoubleStar])];
     }
     found
+}
+
+/// More output shapes of one rule than these say no more than one that is all of them.
+const MOST_SHAPES: usize = 64;
+
+/// What a word of a rule can name.
+fn wanted(rule: &Rule, word: &Word, tables: &Table<TableId, SampleTable>) -> Vec<Pattern> {
+    match shape::of_rows(rule, word, tables, 10_000) {
+        Some(rows) => rows.iter().map(Pattern::clean).collect(),
+        None => vec![shape::of_word(word, &|_| true).clean()],
+    }
 }
 
 /// Rules upstream through the words of a rule; those that only seem so go to `fed_back`.
 fn upstream_of(
     id: RuleId,
     rule: &Rule,
+    tables: &Table<TableId, SampleTable>,
     index: &Index,
     by_name: &[Vec<RuleId>],
     is_active: &dyn Fn(RuleId) -> bool,
     fed_back: &mut Vec<(RuleId, RuleId)>,
 ) -> Vec<RuleId> {
     let mut found: Vec<RuleId> = Vec::new();
-    let mut look = |word: &super::Word, filter: &Filter| {
-        let wanted = shape::of_word(word, &|_| true).clean();
-        let wanted_shape = shape::of(&wanted);
-        let filter = Shape::filter(filter);
-        for at in index.candidates(&wanted) {
+    let mut look = |wanted: &Pattern, filter: &Shape| {
+        let wanted_shape = shape::of(wanted);
+        for at in index.candidates(wanted) {
             let made = &index.shapes[at as usize];
             if found.contains(&made.rule) {
                 continue;
             }
-            if !intersects(&[&made.shape, &wanted_shape, &filter]) {
+            if !intersects(&[&made.shape, &wanted_shape, filter]) {
                 continue;
             }
             // It makes nothing, so that nobody waits for it.
@@ -350,15 +385,19 @@ fn upstream_of(
         }
     };
     for factor in &rule.factors {
+        let filter = Shape::filter(&factor.filter);
         for source in &factor.sources {
             if let Source::Files(word) = source {
-                look(word, &factor.filter);
+                look(&shape::of_word(word, &|_| true).clean(), &filter);
             }
         }
     }
+    let anything = Shape::anything();
     for extra in rule.with.iter().chain(&rule.using) {
         if let Source::Files(word) = &extra.source {
-            look(word, &Filter::All);
+            for wanted in wanted(rule, word, tables) {
+                look(&wanted, &anything);
+            }
         }
     }
     found.sort();

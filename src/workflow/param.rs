@@ -53,6 +53,8 @@ impl Type {
 pub enum Content {
     One(BString),
     List(Vec<BString>),
+    /// Rules or tables that were passed to a module.
+    Sources,
 }
 
 impl Content {
@@ -64,6 +66,7 @@ impl Content {
                 let items: Vec<_> = items.iter().map(|item| item.to_string()).collect();
                 format!("[{}]", items.join(", "))
             }
+            Content::Sources => "what it was passed".into(),
         }
     }
 }
@@ -85,6 +88,7 @@ impl Param {
     pub fn json(&self) -> Option<serde_json::Value> {
         use serde_json::Value;
         Some(match self.value.as_ref()? {
+            Content::Sources => return None,
             Content::List(items) => items.iter().map(|item| item.to_string()).collect(),
             Content::One(text) => {
                 let text = text.to_string();
@@ -96,11 +100,13 @@ impl Param {
     }
 }
 
-/// `--set NAME=VALUE`.
+/// A value from outside: `--set NAME=VALUE`, or a line of a file of params.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Override {
     pub name: String,
-    pub value: BString,
+    pub value: Content,
+    /// Where it stands in a file.
+    pub span: Option<Span>,
 }
 
 /// A glob as it is spelt, where it stands for itself.

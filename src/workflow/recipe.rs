@@ -90,6 +90,8 @@ pub(super) struct RecipeScope<'a> {
     pub output_slots: &'a [Option<String>],
     pub outputs_unknown: bool,
     pub has_outputs: bool,
+    pub no_item: Option<&'static str>,
+    pub no_input: Option<&'static str>,
 }
 
 /// Looks up the placeholders of a rule's recipe.
@@ -125,6 +127,8 @@ pub(super) fn resolve_block(
         output_slots: seen.output_slots,
         outputs_unknown: seen.outputs_unknown,
         has_outputs: seen.has_outputs,
+        no_item: seen.no_item,
+        no_input: seen.no_input,
         site: Site::Recipe,
     };
     let mut exprs = HashMap::new();

@@ -60,6 +60,9 @@ pub struct Scope<'a> {
     /// `{output}` has no meaning: outputs are globs.
     pub outputs_unknown: bool,
     pub has_outputs: bool,
+    /// Why its jobs have no files of their own, and no inputs at all, where that is so.
+    pub no_item: Option<&'static str>,
+    pub no_input: Option<&'static str>,
     pub site: Site,
 }
 
@@ -273,6 +276,15 @@ impl Scope<'_> {
                     .at(hole.span, "it is not known yet when this word is filled"),
             );
         }
+        let lacks = match set {
+            FileSet::Input if self.site == Site::Extra => self.no_item,
+            FileSet::Input => self.no_input,
+            FileSet::Item => self.no_item,
+            FileSet::Output => None,
+        };
+        if let Some(why) = lacks {
+            return Err(self.no_files(hole, why));
+        }
         if set == FileSet::Output && !self.has_outputs {
             return Err(
                 Diag::error("E0240", "`{output}` has no value in a rule without outputs")
@@ -340,6 +352,13 @@ impl Scope<'_> {
         })
     }
 
+    fn no_files(&self, hole: &Hole, why: &str) -> Diag {
+        let name = &hole.name.value;
+        Diag::error("E0246", format!("`{{{name}}}` has no value here"))
+            .at(hole.span, why)
+            .help("name the files by columns or captures: `using raw/{sample}.fq` in the header")
+    }
+
     fn no_such_slot(&self, hole: &Hole, part: &str, slots: &[Option<String>]) -> Diag {
         let set = &hole.name.value;
         let known: Vec<&str> = slots
@@ -364,6 +383,13 @@ impl Scope<'_> {
                 format!("`{{{}}}` has no value here", hole.name.value),
             )
             .at(hole.span, "this is read before there are jobs"));
+        }
+        let lacks = match self.site {
+            Site::Extra => self.no_item,
+            _ => self.no_input,
+        };
+        if let Some(why) = lacks {
+            return Err(self.no_files(hole, why));
         }
         let fact = match (fact, hole.access.as_slice()) {
             (Fact::Parts(_), [Access::Index(number)]) => Fact::Parts(Some(*number)),
@@ -414,6 +440,12 @@ fn constant(hole: &Hole, content: &Content) -> Result<Expr, Diag> {
             )
             .at(hole.span, format!("there is no [{number}]"))),
         },
+        (Content::Sources, _) => Err(Diag::error(
+            "E0293",
+            format!("`{}` is a rule or table here", hole.name.value),
+        )
+        .at(hole.span, "the workflow that uses this one passes it")
+        .note("such a param stands alone as a source, or behind `with` or `using`")),
         _ => Err(no_part(hole, "a param or let")),
     }
 }

@@ -3,6 +3,8 @@
 //! Shapes answer which rules are upstream through a glob, before any file is looked at.
 
 use super::expr::{Expr, Fact, Part, Word};
+use super::{Rule, SampleTable, Source, TableId};
+use crate::dense::Table;
 use crate::pattern::{self, Pattern, Shape};
 
 /// What a word can name. Captures and facts are taken as anything of their kind.
@@ -24,6 +26,59 @@ pub fn of_word(word: &Word, spans_folders: &dyn Fn(pattern::NameId) -> bool) -> 
         Part::Value(..) => pattern::Part::DoubleStar,
     });
     Pattern(parts.collect())
+}
+
+/// What a word can name whose captures are all columns of the rule's tables: one for each row.
+/// `None` where the captures come from elsewhere, or the rows are more than `most`.
+pub fn of_rows(
+    rule: &Rule,
+    word: &Word,
+    tables: &Table<TableId, SampleTable>,
+    most: usize,
+) -> Option<Vec<Pattern>> {
+    let mut used = Vec::new();
+    for (expr, _) in word.values() {
+        match expr {
+            Expr::Capture { name, index: None } => used.push(*name),
+            Expr::Text(_) => {}
+            _ => return None,
+        }
+    }
+    let factor = rule.factors.iter().find_map(|factor| {
+        let of_table = |source: &Source| match source {
+            Source::Table(table) => Some(&tables[*table]),
+            _ => None,
+        };
+        let found: Vec<&SampleTable> =
+            factor.sources.iter().map(of_table).collect::<Option<_>>()?;
+        let has_all = |table: &&SampleTable| used.iter().all(|name| table.columns.contains(name));
+        (!used.is_empty() && !found.is_empty() && found.iter().all(has_all)).then_some(found)
+    })?;
+    if factor.iter().map(|table| table.rows.len()).sum::<usize>() > most {
+        return None;
+    }
+    let mut patterns = Vec::new();
+    for (table, row) in factor
+        .iter()
+        .flat_map(|table| table.rows.iter().map(move |row| (table, row)))
+    {
+        let mut pattern = Pattern::default();
+        for part in &word.parts {
+            match part {
+                Part::Text(text) | Part::Value(Expr::Text(text), _) => pattern.push_text(text),
+                Part::Glob(glob) => pattern.push(glob.clone()),
+                Part::Value(Expr::Capture { name, .. }, _) => {
+                    let at = table.columns.iter().position(|column| column == name)?;
+                    pattern.push_text(&row[at]);
+                }
+                Part::Value(..) => return None,
+            }
+        }
+        if !patterns.contains(&pattern) {
+            patterns.push(pattern);
+        }
+    }
+    Some(patterns)
 }
 
 /// The shape of a pattern; anything at all where it says more than a shape can hold.

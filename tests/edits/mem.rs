@@ -143,6 +143,10 @@ impl Project {
                 retries: 0,
                 shuffle: Some(trouble.shuffle),
                 tells_output: false,
+                mem_mib: None,
+                gpus: Vec::new(),
+                timeout: None,
+                folder: Default::default(),
             },
         });
         let summary = summary.unwrap();
@@ -177,7 +181,9 @@ fn read(text: &str) -> (Sources, Workflow) {
     let mut sources = Sources::default();
     let file = sources.add("workflow.flow", text);
     let (ast, mut diags) = parse(file, text);
-    let (workflow, found) = load(&ast, &sources, &Settings::default());
+    let (workflow, found) = load(&ast, &mut sources, &Settings::default(), &|_| {
+        Err(std::io::ErrorKind::NotFound.into())
+    });
     diags.extend(found);
     assert_no_errors(&diags, text);
     (sources, workflow)

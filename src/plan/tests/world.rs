@@ -27,7 +27,9 @@ impl World {
         let mut sources = Sources::default();
         let file = sources.add("workflow.flow", text);
         let (ast, mut diags) = parse(file, text);
-        let (workflow, found) = load(&ast, &sources, &Settings::default());
+        let (workflow, found) = load(&ast, &mut sources, &Settings::default(), &|_| {
+            Err(std::io::ErrorKind::NotFound.into())
+        });
         diags.extend(found);
         let wrong: Vec<String> = diags
             .iter()
@@ -81,7 +83,7 @@ pub(crate) fn dump(plan: &Plan, context: Context) -> String {
                         bstr::join(" ", outputs).to_str_lossy().into_owned(),
                     )
                 }
-                Entry::File(_) => unreachable!("a rule has jobs"),
+                Entry::File(_) | Entry::Row(_) => unreachable!("a rule has jobs"),
             };
             let line = format!("{}: {inputs} -> {outputs}", rule.name);
             writeln!(text, "{}", line.replace(":  ->", ": ->")).unwrap();

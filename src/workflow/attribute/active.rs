@@ -85,6 +85,7 @@ fn truth(loader: &mut Loader, word: &Word) -> Option<bool> {
     let text = match content {
         Content::List(items) => return Some(!items.is_empty()),
         Content::One(text) => text.to_string(),
+        Content::Sources => return Some(true),
     };
     if text.parse::<f64>().is_ok() && text.contains(|c: char| c.is_ascii_digit()) {
         let diag = Diag::error("E0226", format!("`{name}` is a number, neither yes nor no"))

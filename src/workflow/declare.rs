@@ -1,0 +1,302 @@
+//! The items of a file that are not rules: params and lets and their values, limits, settings.
+
+use bstr::BString;
+
+use super::load::{Loader, unknown_name};
+use super::param::{Content, Type, spelt};
+use super::scope::{BUILT_IN, Scope, Site};
+use super::space::Found;
+use super::{Expr, Limit, RuleId, Workflow, table, target};
+use crate::dense::{Id, Interner};
+use crate::lang::Diag;
+use crate::lang::ast::{self, Item, ItemKind, Piece, Value};
+
+impl Loader<'_> {
+    /// Takes one item into the space that is being read.
+    pub(super) fn declare(&mut self, item: Item) {
+        let current = self.current;
+        match item.kind {
+            ItemKind::Param { name, value } => self.param(item.doc, &name, value.as_ref()),
+            ItemKind::Let { name, value } => {
+                if self.claim_constant(&name) {
+                    // One that is wrong still has a name, so that its users are not blamed too.
+                    let content = self.content(&value).map(|(content, _)| content);
+                    let content = content.unwrap_or(Content::One(BString::default()));
+                    self.constants
+                        .values
+                        .insert(name.value, (content, name.span));
+                }
+            }
+            ItemKind::JobsLimit { name, count } => self.jobs_limit(&name, &count),
+            ItemKind::Env { name, value } => {
+                let Some(value) = self.text(&value) else {
+                    return;
+                };
+                match current {
+                    0 => self.workflow.env.push((name.value, value)),
+                    _ => self.spaces[current].env.push((name.value, value)),
+                }
+            }
+            ItemKind::Shell { words } => {
+                let argv = self.texts(&words);
+                if !argv.is_empty() {
+                    self.shell = super::recipe::Shell {
+                        argv,
+                        is_default: false,
+                    };
+                }
+            }
+            ItemKind::Rule(rule) => {
+                self.claim(&rule.name, "rule");
+                let id = RuleId(self.found.len() as u32);
+                if rule.outputs.is_none() {
+                    self.workflow.no_outputs.insert(id.index());
+                }
+                self.rules.entry(rule.name.value.clone()).or_insert(id);
+                let doc = item.doc;
+                self.found.push(Found {
+                    space: current,
+                    rule,
+                    doc,
+                });
+            }
+            ItemKind::Table { name, from } => {
+                self.claim(&name, "table");
+                table::declare(self, &name, &from);
+            }
+            ItemKind::Target { name, words } => {
+                self.claim(&name, "target");
+                self.targets.push(target::Named {
+                    space: current,
+                    name: Some(name),
+                    words,
+                });
+            }
+            ItemKind::Default { words } => self.targets.push(target::Named {
+                space: current,
+                name: None,
+                words,
+            }),
+            ItemKind::Python { word } => {
+                let python = self.text(&word);
+                self.only_main(|workflow| workflow.python = python);
+            }
+            ItemKind::Preload { names } => {
+                let names = self.texts(&names);
+                self.only_main(|workflow| workflow.preload.extend(names));
+            }
+            ItemKind::ChecksumLevel { level } => self.checksum_level(&level),
+            ItemKind::Include { .. } | ItemKind::Use { .. } => {
+                unreachable!("files are opened by whoever reads the space")
+            }
+        }
+    }
+
+    /// A setting of the whole run: in a module it is checked, and the main workflow's counts.
+    fn only_main(&mut self, set: impl FnOnce(&mut Workflow)) {
+        if self.current == 0 {
+            set(&mut self.workflow);
+        }
+    }
+
+    fn checksum_level(&mut self, word: &ast::Word) {
+        let Some(level) = self.number(word, "`checksum_level`", 0) else {
+            return;
+        };
+        if level > 4 {
+            self.diags.push(
+                Diag::error("E0208", "`checksum_level` is at most 4")
+                    .at(word.span, format!("this is {level}")),
+            );
+            return;
+        }
+        self.only_main(|workflow| workflow.checksum_level = Some(level as u8));
+    }
+
+    fn texts(&mut self, words: &[ast::Word]) -> Vec<BString> {
+        words.iter().filter_map(|word| self.text(word)).collect()
+    }
+
+    /// Takes a name in the namespace of rules, tables, targets and modules.
+    pub(super) fn claim(&mut self, name: &ast::Name, kind: &'static str) {
+        let current = self.current;
+        let declared = &mut self.spaces[current].declared;
+        match declared.get(&name.value) {
+            None => {
+                declared.insert(name.value.clone(), (name.span, kind));
+            }
+            Some(&(first, other)) => {
+                let name_text = &name.value;
+                let message = match other == kind {
+                    true => format!("there are two {kind}s named `{name_text}`"),
+                    false => format!("`{name_text}` names a {other} and a {kind}"),
+                };
+                self.diags.push(
+                    Diag::error("E0201", message)
+                        .at(name.span, "the second")
+                        .and(first, "the first"),
+                );
+            }
+        }
+    }
+
+    /// Whether `name` may name a param or let here.
+    pub(super) fn claim_constant(&mut self, name: &ast::Name) -> bool {
+        if BUILT_IN.contains(&name.value.as_str()) {
+            self.diags.push(
+                Diag::error(
+                    "E0202",
+                    format!("`{}` is a name that flow fills in itself", name.value),
+                )
+                .at(name.span, "choose another name"),
+            );
+            return false;
+        }
+        if let Some((_, first)) = self.constants.values.get(&name.value) {
+            self.diags.push(
+                Diag::error("E0203", format!("`{}` has two values", name.value))
+                    .at(name.span, "the second")
+                    .and(*first, "the first"),
+            );
+            return false;
+        }
+        true
+    }
+
+    fn jobs_limit(&mut self, name: &ast::Name, count: &ast::Word) {
+        if let Some(&first) = self.limits.get(&name.value) {
+            let first = self.workflow.limits[first].span;
+            self.diags.push(
+                Diag::error(
+                    "E0207",
+                    format!("there are two limits named `{}`", name.value),
+                )
+                .at(name.span, "the second")
+                .and(first, "the first"),
+            );
+            return;
+        }
+        // A wrong number still declares the name, so that its users are not blamed as well.
+        let number = self.number(count, "a limit", 1).unwrap_or(1);
+        let limit = Limit {
+            name: format!("{}{}", self.prefix(), name.value),
+            count: number,
+            span: name.span,
+        };
+        let id = self.workflow.limits.push(limit);
+        self.limits.insert(name.value.clone(), id);
+    }
+
+    /// A whole number of at least `least`; what it is for is said in messages.
+    pub fn number(&mut self, word: &ast::Word, what: &str, least: u32) -> Option<u32> {
+        let text = self.text(word)?.to_string();
+        match text.parse::<u32>() {
+            Ok(number) if number >= least => Some(number),
+            Ok(_) => {
+                self.diags.push(
+                    Diag::error("E0208", format!("{what} must be at least {least}"))
+                        .at(word.span, format!("this is {text}")),
+                );
+                None
+            }
+            Err(_) => {
+                self.diags.push(
+                    Diag::error("E0209", format!("{what} must be a whole number"))
+                        .at(word.span, format!("`{text}` is none")),
+                );
+                None
+            }
+        }
+    }
+
+    /// The value of a param or let, and its type.
+    pub(super) fn content(&mut self, value: &Value) -> Option<(Content, Type)> {
+        match value {
+            Value::Word(word) => {
+                if let Some(items) = self.whole_list(word) {
+                    return Some((Content::List(items), Type::List));
+                }
+                let text = self.text(word)?;
+                let kind = if word.is_quoted {
+                    Type::Text
+                } else {
+                    Type::of(&text.to_string())
+                };
+                Some((Content::One(text), kind))
+            }
+            Value::List(words) => {
+                let items: Vec<_> = words.value.iter().map(|word| self.text(word)).collect();
+                let items: Option<Vec<_>> = items.into_iter().collect();
+                Some((Content::List(items?), Type::List))
+            }
+        }
+    }
+
+    /// The elements of a word that is nothing but a list param or let.
+    fn whole_list(&self, word: &ast::Word) -> Option<Vec<BString>> {
+        let [Piece::Hole(hole)] = word.pieces.as_slice() else {
+            return None;
+        };
+        match self.constant(hole) {
+            Ok(Expr::List(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// A value for a table: a list, or the name of a file.
+    pub(super) fn list_of(&mut self, value: &Value) -> Option<Content> {
+        self.content(value).map(|(content, _)| content)
+    }
+
+    /// The text of a word that is the same for every job: params and lets filled in.
+    pub fn text(&mut self, word: &ast::Word) -> Option<BString> {
+        let mut text = BString::default();
+        let mut is_good = true;
+        for piece in &word.pieces {
+            match piece {
+                Piece::Text(part) => text.extend_from_slice(part.as_bytes()),
+                Piece::Glob(glob) => text.extend_from_slice(spelt(glob).as_bytes()),
+                Piece::Hole(hole) => match self.constant(hole) {
+                    Ok(Expr::Text(value)) => text.extend_from_slice(&value),
+                    Ok(_) => {
+                        self.diags.push(
+                            Diag::error("E0210", "a list cannot stand inside a word")
+                                .at(hole.span, "this is a list")
+                                .help(format!("pick one: `{{{}[0]}}`", hole.name.value)),
+                        );
+                        is_good = false;
+                    }
+                    Err(diag) => {
+                        self.diags.push(diag);
+                        is_good = false;
+                    }
+                },
+            }
+        }
+        is_good.then_some(text)
+    }
+
+    /// A placeholder where only params, lets and the environment are known.
+    pub(super) fn constant(&self, hole: &ast::Hole) -> Result<Expr, Diag> {
+        let names = Interner::default();
+        let scope = Scope {
+            constants: &self.constants,
+            names: &names,
+            captures: &[],
+            partial: &[],
+            has_groups: false,
+            is_one_job: false,
+            tuple: None,
+            input_slots: &[],
+            output_slots: &[],
+            outputs_unknown: false,
+            has_outputs: true,
+            no_item: None,
+            no_input: None,
+            site: Site::Value,
+        };
+        scope
+            .resolve(hole)
+            .map_err(|unknown| unknown_name(hole, unknown))
+    }
+}
