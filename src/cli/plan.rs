@@ -15,7 +15,7 @@ use super::targets::{Judged, judge};
 use super::{Exit, reason};
 use crate::disk::Real;
 use crate::event::json::path_json;
-use crate::history::{History, Store};
+use crate::history::{History, Owed, OwedFile, Store};
 use crate::pattern::Listing;
 use crate::plan::{Context, JobId, StandId};
 use crate::run::{Given, render};
@@ -54,6 +54,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
         context,
         judged: &judged,
         history: &history,
+        owed: OwedFile::read(&opened.state)?,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if options.json {
@@ -86,6 +87,7 @@ struct Shown<'a> {
     context: Context<'a>,
     judged: &'a Judged,
     history: &'a dyn History,
+    owed: OwedFile,
 }
 
 impl Shown<'_> {
@@ -217,6 +219,12 @@ impl Shown<'_> {
                     let why = format!("takes no part: active_if {condition}");
                     writeln!(out, "{}  {}", rule.name, style.paint(Role::Faint, why))?;
                 }
+            }
+        }
+        for rule in self.opened.workflow.rules.values() {
+            if !rule.then.is_empty() && self.owed.is_owed(&rule.name) {
+                let why = style.paint(Role::Faint, "owed from an earlier run");
+                writeln!(out, "then:{}  {why}", rule.name)?;
             }
         }
         if n_run + n_unknown == 0 && !options.all {

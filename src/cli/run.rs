@@ -19,7 +19,7 @@ use crate::event::{Event, json};
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, local};
 use crate::history::output::Writer;
-use crate::history::{self, lock};
+use crate::history::{self, OwedFile, lock};
 use crate::pattern::Listing;
 use crate::plan::Context;
 use crate::run::outputs::Store;
@@ -52,6 +52,9 @@ pub fn run(
     let mut history = history::Store::read(&opened.state)?;
     let damage = history.damage.take();
     history.begin()?;
+    let mut owed = OwedFile::read(&opened.state)?;
+    let damage = damage.map(|damage| format!("{damage}: what is unknown now is judged by times"));
+    let damage = damage.into_iter().chain(owed.notes.damage.take());
     let listing = RefCell::new(Listing::new(&disk));
     let Judged {
         plan,
@@ -86,7 +89,6 @@ pub fn run(
     let (sender, inbox) = mpsc::channel();
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;
-    let damage = damage.map(|damage| format!("{damage}: what is unknown now is judged by times"));
     for warning in recovered.into_iter().chain(damage) {
         let kind = crate::event::EventKind::Warning { message: warning };
         let event = Event {
@@ -106,6 +108,7 @@ pub fn run(
         judge,
         store,
         history: Box::new(history),
+        owed: Box::new(owed),
         executor: Box::new(executor),
         inbox,
         sinks,

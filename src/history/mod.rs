@@ -6,13 +6,16 @@
 
 pub mod lock;
 pub mod log;
+pub mod notes;
 pub mod output;
+pub mod owed;
 pub mod past;
 pub mod store;
 mod sync;
 
 use bstr::BStr;
 
+pub use owed::{Owed, OwedFile};
 pub use past::{File, Now, Past};
 pub use store::Store;
 

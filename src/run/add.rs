@@ -3,7 +3,7 @@
 use super::{Barrier, Engine, Node};
 use crate::dense::Id;
 use crate::plan::JobId;
-use crate::sched::{Job, JobIdx, Kind, KindId, Need, OnReady};
+use crate::sched::{self, Job, JobIdx, Kind, KindId, Need, OnReady};
 use crate::stale::{Reason, Verdict};
 use crate::workflow::RuleId;
 
@@ -74,6 +74,9 @@ impl Engine<'_> {
             self.nodes.push(Node::Job(job));
         }
         for &job in jobs {
+            self.add_then(self.plan.jobs[job].rule);
+        }
+        for &job in jobs {
             let rule = self.plan.jobs[job].rule;
             for after in self.context.workflow.rules[rule].after.clone() {
                 let barrier = self.barrier(after);
@@ -104,7 +107,7 @@ impl Engine<'_> {
     }
 
     /// The node that waits for all jobs of `rule`.
-    fn barrier(&mut self, rule: RuleId) -> JobIdx {
+    pub(super) fn barrier(&mut self, rule: RuleId) -> JobIdx {
         if let Some(barrier) = self.barriers.get(&rule) {
             return barrier.idx;
         }
@@ -130,6 +133,27 @@ impl Engine<'_> {
         }
         self.barriers.insert(rule, Barrier { idx, is_held });
         idx
+    }
+
+    /// All jobs of the rule are done, or those that are not known will never be.
+    pub(super) fn pass_barrier(&mut self, idx: JobIdx) {
+        let verdict = match self.nodes[idx] {
+            Node::Barrier(rule) if !self.plan.is_complete(rule) => sched::Verdict::Failed,
+            _ => sched::Verdict::Fresh,
+        };
+        self.judged(idx, verdict);
+    }
+
+    /// Lets go of all barriers, since nothing more will come. False when there are none.
+    pub(super) fn let_go_barriers(&mut self) -> bool {
+        let mut is_any = false;
+        for barrier in self.barriers.values_mut() {
+            if std::mem::take(&mut barrier.is_held) {
+                is_any = true;
+                self.sched.release(barrier.idx);
+            }
+        }
+        is_any
     }
 
     /// Lets go of barriers whose rules are known by now.

@@ -115,6 +115,7 @@ impl Engine<'_> {
     fn succeeded(&mut self, running: Running, end: End, usage: Usage, made: Option<Vec<PathId>>) {
         let job = running.job;
         let key: BString = self.plan.key(job).into();
+        self.owe_then(self.plan.jobs[job].rule);
         if let Some(files) = &made {
             self.judge.set_done(job);
             self.grow(job, files);

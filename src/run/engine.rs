@@ -47,6 +47,7 @@ impl<'a> Engine<'a> {
             judge: setup.judge,
             store: setup.store,
             history: setup.history,
+            owed: setup.owed,
             executor: setup.executor,
             inbox: setup.inbox,
             sinks: setup.sinks,
@@ -60,6 +61,7 @@ impl<'a> Engine<'a> {
             nodes: Table::default(),
             idx: Table::default(),
             barriers: HashMap::new(),
+            thens: HashSet::new(),
             running: HashMap::new(),
             errands: HashMap::new(),
             aside: HashMap::new(),
@@ -91,6 +93,7 @@ impl<'a> Engine<'a> {
         self.n_diags = self.plan.diags.len();
         self.adopt()?;
         self.add_known();
+        self.add_owed();
         let fresh = self
             .plan
             .known
@@ -113,6 +116,8 @@ impl<'a> Engine<'a> {
             self.step();
             match self.sched.standing() {
                 Standing::Over => return false,
+                // What waits for rules behind a split that has failed waits in vain.
+                Standing::Held if self.let_go_barriers() => return self.goes_on(),
                 Standing::Held => {
                     self.lost = Some("jobs wait for something that nothing will bring".into());
                 }
@@ -190,9 +195,12 @@ impl<'a> Engine<'a> {
 
     pub(super) fn act(&mut self, action: Action) {
         match action {
-            Action::Start { job, attempt } => self.start(job, attempt),
+            Action::Start { job, attempt } => match self.nodes[job] {
+                Node::Then(rule) => self.start_then(job, rule),
+                _ => self.start(job, attempt),
+            },
             Action::Judge { job } => self.check(job),
-            Action::Resolve { job } => self.judged(job, Verdict::Fresh),
+            Action::Resolve { job } => self.pass_barrier(job),
             // Told when the try ended.
             Action::Retry { .. } | Action::Failed { .. } => {}
             Action::Skip { job, .. } => self.never_started(job, Status::Skipped),

@@ -1,13 +1,16 @@
-//! Commands beside the recipes of jobs: the `check` of a job whose inputs have just come.
+//! Commands beside the recipes of jobs: the `check` of a job whose inputs have just come, the
+//! `then` of a rule.
 
 use bstr::{BString, ByteSlice};
 
 use super::{Engine, check};
 use crate::event::{End, EventKind, Failure, JobFinished, Status};
 use crate::exec::TaskId;
+use crate::history::output::Kind as LogKind;
 use crate::plan::JobId;
 use crate::sched::{JobIdx, Verdict};
 use crate::stale::Checked;
+use crate::workflow::RuleId;
 
 /// A command that runs beside the jobs.
 pub(super) struct Errand {
@@ -17,8 +20,16 @@ pub(super) struct Errand {
 }
 
 #[derive(Clone, Copy)]
-enum What {
-    Check { job: JobId, idx: JobIdx },
+pub(super) enum What {
+    Check {
+        job: JobId,
+        idx: JobIdx,
+    },
+    Then {
+        rule: RuleId,
+        idx: JobIdx,
+        step: usize,
+    },
 }
 
 /// So much of what an errand prints is kept, in bytes.
@@ -38,7 +49,7 @@ impl Engine<'_> {
         }
     }
 
-    fn send(&mut self, what: What, rendered: super::Rendered) {
+    pub(super) fn send(&mut self, what: What, rendered: super::Rendered) {
         let task = TaskId(self.n_tasks);
         self.n_tasks += 1;
         let printed = BString::default();
@@ -49,11 +60,17 @@ impl Engine<'_> {
     }
 
     pub(super) fn errand_printed(&mut self, task: TaskId, bytes: &[u8]) {
-        if let Some(errand) = self.errands.get_mut(&task) {
-            let room = KEPT.saturating_sub(errand.printed.len());
-            errand
-                .printed
-                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let Some(errand) = self.errands.get_mut(&task) else {
+            return;
+        };
+        let room = KEPT.saturating_sub(errand.printed.len());
+        errand
+            .printed
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if let What::Then { rule, .. } = errand.what {
+            let name = self.then_name(rule);
+            let written = self.log.write(LogKind::Output, &name.job, 1, bytes);
+            self.check_log(written);
         }
     }
 
@@ -61,7 +78,12 @@ impl Engine<'_> {
         let Some(Errand { what, printed }) = self.errands.remove(&task) else {
             return;
         };
-        let What::Check { job, idx } = what;
+        let (job, idx) = match what {
+            What::Check { job, idx } => (job, idx),
+            What::Then { rule, idx, step } => {
+                return self.then_ended((rule, idx, step), end, printed);
+            }
+        };
         if self.interrupt.is_some() {
             // The run ends: the scheduler starts nothing any more, and cancels it.
             return self.judged(idx, Verdict::Run);

@@ -12,11 +12,12 @@ mod given;
 pub mod outputs;
 mod render;
 mod start;
+mod then;
 mod timeout;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,8 @@ use crate::dense::Table;
 use crate::disk::Stat;
 use crate::event::{Event, EventKind, Tally};
 use crate::exec::{self, Executor, TaskId};
-use crate::history::History;
 use crate::history::output::Writer;
+use crate::history::{History, Owed};
 use crate::lang::{Diag, Sources};
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, Plan};
@@ -97,6 +98,8 @@ pub struct Setup<'a> {
     pub judge: Judge,
     pub store: outputs::Store<'a>,
     pub history: Box<dyn History>,
+    /// Which rules owe their `then`.
+    pub owed: Box<dyn Owed>,
     pub executor: Box<dyn Executor + 'a>,
     pub inbox: Receiver<Msg>,
     pub sinks: Vec<Box<dyn Sink + 'a>>,
@@ -130,6 +133,8 @@ enum Node {
     Job(JobId),
     /// All jobs of a rule: who is `after` it waits for this.
     Barrier(RuleId),
+    /// What a rule does once, when all its jobs are done.
+    Then(RuleId),
 }
 
 /// A try that runs.
@@ -163,6 +168,7 @@ struct Engine<'a> {
     judge: Judge,
     store: outputs::Store<'a>,
     history: Box<dyn History>,
+    owed: Box<dyn Owed>,
     executor: Box<dyn Executor + 'a>,
     inbox: Receiver<Msg>,
     sinks: Vec<Box<dyn Sink + 'a>>,
@@ -178,6 +184,8 @@ struct Engine<'a> {
     /// By job: its number in the scheduler.
     idx: Table<JobId, Option<JobIdx>>,
     barriers: HashMap<RuleId, Barrier>,
+    /// Rules whose `then` has its node.
+    thens: HashSet<RuleId>,
     running: HashMap<TaskId, Running>,
     /// Commands beside the jobs' recipes that run.
     errands: HashMap<TaskId, errand::Errand>,
@@ -185,7 +193,7 @@ struct Engine<'a> {
     aside: HashMap<JobId, outputs::Aside>,
     /// What a split's globs matched before it began, with what was seen.
     before: HashMap<JobId, HashMap<BString, Stat>>,
-    made_folders: std::collections::HashSet<BString>,
+    made_folders: HashSet<BString>,
     n_tasks: u32,
     n_added: usize,
     actions: Vec<sched::Action>,
@@ -261,7 +269,7 @@ impl Engine<'_> {
     fn job_of(&self, idx: JobIdx) -> Option<JobId> {
         match self.nodes[idx] {
             Node::Job(job) => Some(job),
-            Node::Barrier(_) => None,
+            Node::Barrier(_) | Node::Then(_) => None,
         }
     }
 
@@ -270,7 +278,9 @@ impl Engine<'_> {
     }
 
     fn n_jobs(&self) -> usize {
-        let is_job = |node: &&Node| matches!(node, Node::Job(_));
-        self.nodes.values().iter().filter(is_job).count()
+        let nodes = self.nodes.values().iter();
+        nodes
+            .filter(|node| !matches!(node, Node::Barrier(_)))
+            .count()
     }
 }

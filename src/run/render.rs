@@ -19,7 +19,7 @@ use crate::workflow::scope::pick;
 use crate::workflow::{Expr, Fact, FileSet, GROUP, Part, Recipe, Rule, Word, Workflow};
 
 /// A recipe that is ready to be run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rendered {
     pub argv: Vec<BString>,
     pub script: Option<Script>,
@@ -111,45 +111,14 @@ pub(super) fn render_recipe(
         uses_tmp |= matches!(expr, Some(Expr::Tmp));
         expr.map_or_else(|| text(vec![]), |expr| values.of(expr))
     };
-    let mut argv: Vec<BString> = Vec::new();
-    let mut script = None;
+    let (argv, script) = launch(recipe, &mut fill)?;
     let mut description = None;
-    let direct = match recipe.launch {
-        Launch::Shell {
-            is_default: true, ..
-        } => recipe.text.argv(&mut fill),
-        _ => None,
-    };
-    match (direct, &recipe.launch) {
-        (Some(words), _) => argv = words?,
-        (None, Launch::Shell { argv: shell, .. }) => {
-            let mut text = Vec::new();
-            recipe.text.render(&mut fill, &mut text)?;
-            argv.extend(shell.iter().cloned());
-            script = Some(Script {
-                text: text.into(),
-                way: ScriptWay::DashC,
-            });
-        }
-        (
-            None,
-            Launch::Interpreter {
-                argv: program,
-                is_shell,
-            },
-        ) => {
-            let mut text = Vec::new();
-            recipe.text.render(&mut fill, &mut text)?;
-            argv.extend(program.iter().cloned());
-            script = Some(Script {
-                text: text.into(),
-                way: ScriptWay::File,
-            });
-            if !is_shell {
-                let path = BString::from([own_tmp.as_bytes(), b"/job.json"].concat());
-                description = Some((path, values.description(workflow)));
-            }
-        }
+    if let Launch::Interpreter {
+        is_shell: false, ..
+    } = recipe.launch
+    {
+        let path = BString::from([own_tmp.as_bytes(), b"/job.json"].concat());
+        description = Some((path, values.description(workflow)));
     }
     let mut env: Vec<(BString, BString)> = Vec::new();
     if let Some(gpus) = &given.gpu_names {
@@ -177,6 +146,107 @@ pub(super) fn render_recipe(
     })
 }
 
+/// The words that start a recipe, and its text where a program reads that.
+fn launch<'v>(
+    recipe: &Recipe,
+    mut fill: impl FnMut(&Hole) -> Filled<'v>,
+) -> anyhow::Result<(Vec<BString>, Option<Script>)> {
+    let (program, way) = match &recipe.launch {
+        Launch::Shell { argv, is_default } => {
+            if *is_default && let Some(words) = recipe.text.argv(&mut fill) {
+                return Ok((words?, None));
+            }
+            (argv, ScriptWay::DashC)
+        }
+        Launch::Interpreter { argv, .. } => (argv, ScriptWay::File),
+    };
+    let mut text = Vec::new();
+    recipe.text.render(&mut fill, &mut text)?;
+    let text = text.into();
+    Ok((program.clone(), Some(Script { text, way })))
+}
+
+/// Fills a command that runs once for a whole rule, whose outputs are `outputs`.
+pub(super) fn render_then(
+    plan: &Plan,
+    workflow: &Workflow,
+    rule: &Rule,
+    recipe: &Recipe,
+    outputs: &[PathId],
+) -> anyhow::Result<Rendered> {
+    let (argv, script) = launch(recipe, |hole| match recipe.expr(hole) {
+        Some(Expr::Text(value)) => text(vec![Cow::Borrowed(BStr::new(value))]),
+        Some(Expr::List(values)) => {
+            let values = values.iter().map(|value| Cow::Borrowed(BStr::new(value)));
+            text(values.collect())
+        }
+        Some(Expr::Rule) => text(vec![Cow::Borrowed(BStr::new(&rule.name))]),
+        Some(Expr::Files { index, fact, .. }) => chosen(plan, None, outputs, *index, *fact),
+        // Anything else is refused when the workflow is read.
+        _ => text(Vec::new()),
+    })?;
+    let everywhere = workflow.env.iter().cloned();
+    let own = rule
+        .around
+        .env
+        .iter()
+        .filter_map(|(name, word)| Some((name.clone(), word.literal()?)));
+    let env = everywhere.chain(own);
+    Ok(Rendered {
+        argv,
+        script,
+        env: env.map(|(name, value)| (name.into(), value)).collect(),
+        ..Rendered::default()
+    })
+}
+
+/// A path as it can be used in the folder where the recipe runs: behind `base`, if there is one.
+fn placed<'p>(base: Option<&BStr>, path: &'p BStr) -> Cow<'p, BStr> {
+    match base {
+        Some(base) if path == "." => Cow::Owned(base.into()),
+        Some(base) if !path.starts_with(b"/") => {
+            Cow::Owned([base.as_bytes(), b"/", path.as_bytes()].concat().into())
+        }
+        _ => Cow::Borrowed(path),
+    }
+}
+
+/// Some of `files`, or what their paths tell.
+fn chosen<'p>(
+    plan: &'p Plan,
+    base: Option<&BStr>,
+    files: &[PathId],
+    index: Option<i64>,
+    fact: Option<Fact>,
+) -> Filled<'p> {
+    let picked: &[PathId] = match index {
+        Some(index) => match pick(files.len(), index) {
+            Some(at) => &files[at..at + 1],
+            None => &[],
+        },
+        // `{input.stem}` is the first one's.
+        None if fact.is_some() => files.get(..1).unwrap_or(&[]),
+        None => files,
+    };
+    let paths = picked.iter().map(|path| plan.path(*path));
+    let Some(fact) = fact else {
+        return Filled {
+            kind: ValueKind::File,
+            values: paths.map(|path| placed(base, path)).collect(),
+        };
+    };
+    let found = paths.flat_map(|path| path_fact(path, fact));
+    match fact {
+        Fact::Dir => Filled {
+            kind: ValueKind::File,
+            values: found
+                .map(|path| Cow::Owned(placed(base, path.as_bstr()).into_owned()))
+                .collect(),
+        },
+        _ => text(found.map(Cow::Owned).collect()),
+    }
+}
+
 fn text<'v>(values: Vec<Cow<'v, BStr>>) -> Filled<'v> {
     Filled {
         kind: ValueKind::Text,
@@ -195,15 +265,8 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// A path as the recipe can use it where it runs.
     fn placed<'p>(&self, path: &'p BStr) -> Cow<'p, BStr> {
-        match self.base {
-            Some(base) if path == "." => Cow::Owned(base.into()),
-            Some(base) if !path.starts_with(b"/") => {
-                Cow::Owned([base.as_bytes(), b"/", path.as_bytes()].concat().into())
-            }
-            _ => Cow::Borrowed(path),
-        }
+        placed(self.base, path)
     }
 
     /// A word filled, several values with blanks between them.
@@ -298,13 +361,15 @@ impl<'a> Values<'a> {
                         self.plan.outputs(self.job).get(at..at + 1).unwrap_or(&[])
                     }
                 };
-                self.files(files, *index, *fact)
+                chosen(self.plan, self.base, files, *index, *fact)
             }
             Expr::Element {
                 element,
                 index,
                 fact,
-            } => self.files(
+            } => chosen(
+                self.plan,
+                self.base,
                 self.plan.element(self.job, *element as usize),
                 *index,
                 *fact,
@@ -320,42 +385,6 @@ impl<'a> Values<'a> {
             Expr::Tmp => Filled {
                 kind: ValueKind::File,
                 values: vec![self.placed(self.given.tmp.as_bstr())],
-            },
-        }
-    }
-
-    /// Files, one of them, or what their paths tell.
-    fn files(&self, files: &'a [PathId], index: Option<i64>, fact: Option<Fact>) -> Filled<'a> {
-        let picked: &[PathId] = match index {
-            Some(index) => match pick(files.len(), index) {
-                Some(at) => &files[at..at + 1],
-                None => &[],
-            },
-            // `{input.stem}` is the first one's.
-            None if fact.is_some() => files.get(..1).unwrap_or(&[]),
-            None => files,
-        };
-        let paths = picked.iter().map(|path| self.plan.path(*path));
-        let Some(fact) = fact else {
-            return Filled {
-                kind: ValueKind::File,
-                values: paths.map(|path| self.placed(path)).collect(),
-            };
-        };
-        let values = paths.flat_map(|path| path_fact(path, fact));
-        match (fact, self.base) {
-            (Fact::Dir, Some(_)) => Filled {
-                kind: ValueKind::File,
-                values: values
-                    .map(|path| Cow::Owned(self.placed(path.as_bstr()).into_owned()))
-                    .collect(),
-            },
-            (fact, _) => Filled {
-                kind: match fact {
-                    Fact::Dir => ValueKind::File,
-                    _ => ValueKind::Text,
-                },
-                values: values.map(Cow::Owned).collect(),
             },
         }
     }

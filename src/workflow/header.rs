@@ -121,6 +121,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             is_optional: attributes.is_optional,
             around: Around::default(),
             check: None,
+            then: Vec::new(),
             retries: attributes.retries,
             backoff: attributes.backoff,
             cluster: attributes.cluster,
@@ -732,6 +733,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
     };
     header.rule.recipe = recipe::resolve(loader, rule, &scope);
     header.rule.check = command::check(loader, rule, &scope);
+    header.rule.then = command::then(loader, rule, &scope.shell);
 }
 
 /// Why a rule's jobs have no files of their own, where that is so.

@@ -283,6 +283,14 @@ pub struct Around {
     pub stderr: Option<Word>,
 }
 
+/// What a rule does once, when all its jobs are done.
+#[derive(Clone, Debug)]
+pub enum Then {
+    /// `{output}` is all outputs of the rule.
+    Command(Box<Recipe>),
+    Touch(BString),
+}
+
 pub struct Rule {
     /// With the names of its modules in front: `tumour.align`.
     pub name: String,
@@ -317,6 +325,8 @@ pub struct Rule {
     pub around: Around,
     /// Says whether a job is stale.
     pub check: Option<Recipe>,
+    /// In this order, when all jobs are done and any has run.
+    pub then: Vec<Then>,
     /// `None`: the run's default.
     pub retries: Option<u32>,
     /// From a failed try to the next.

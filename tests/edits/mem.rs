@@ -129,6 +129,7 @@ impl Project {
             judge,
             store,
             history: Box::new(history),
+            owed: Box::new(flow::history::OwedFile::default()),
             executor: Box::new(Hands {
                 disk: &disk,
                 sender,

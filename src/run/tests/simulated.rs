@@ -268,6 +268,7 @@ fn drive(
         judge,
         store: Store::new(&world.disk, ".flow".into(), "run".into()),
         history: Box::new(history),
+        owed: Box::new(crate::history::OwedFile::default()),
         executor: Box::new(Shared(Rc::clone(&sim))),
         inbox,
         sinks: vec![Box::new(Listener {

@@ -1,10 +1,11 @@
-//! `check "COMMAND"`: a one-line recipe beside the rule's own.
+//! `check "COMMAND"`, `then "COMMAND"`: one-line recipes beside the rule's own.
 
 use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Value};
+use crate::workflow::captures::Captures;
 use crate::workflow::load::Loader;
-use crate::workflow::recipe::{RecipeScope, resolve_block};
-use crate::workflow::{Expr, Recipe};
+use crate::workflow::recipe::{RecipeScope, Shell, resolve_block};
+use crate::workflow::{Expr, FileSet, Recipe, Then};
 
 /// The command that says whether a job is stale.
 pub(in crate::workflow) fn check(
@@ -23,6 +24,73 @@ pub(in crate::workflow) fn check(
         );
     }
     Some(check)
+}
+
+/// What is done once for the whole rule.
+pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &Shell) -> Vec<Then> {
+    let captures = Captures::default();
+    let scope = RecipeScope {
+        shell: shell.clone(),
+        captures: &captures,
+        has_groups: false,
+        is_one_job: false,
+        input_slots: &[],
+        output_slots: &[],
+        outputs_unknown: false,
+        tuple: None,
+        has_outputs: true,
+        no_item: None,
+        no_input: None,
+    };
+    let mut found = Vec::new();
+    for attribute in &rule.attributes {
+        if attribute.name.value != "then" {
+            continue;
+        }
+        match attribute.values.as_slice() {
+            [Value::Word(touch), Value::Word(file)] if touch.bare() == Some("touch") => {
+                found.extend(loader.text(file).map(Then::Touch));
+            }
+            [value] => {
+                let Some(command) = command(loader, attribute, Some(value)) else {
+                    continue;
+                };
+                let recipe = resolve_block(loader, &command, &scope);
+                check_whole(loader, &recipe);
+                found.push(Then::Command(Box::new(recipe)));
+            }
+            _ => loader.diags.push(
+                Diag::error(
+                    "E0222",
+                    "`then` takes a command in quotes, or a file to touch",
+                )
+                .at(attribute.span, "not so")
+                .help("like this: `then \"COMMAND\"`, `then touch FILE`"),
+            ),
+        }
+    }
+    found
+}
+
+/// A command for the whole rule knows no job.
+fn check_whole(loader: &mut Loader, recipe: &Recipe) {
+    for (expr, span) in recipe.exprs() {
+        let is_known = match expr {
+            Expr::Text(_) | Expr::List(_) | Expr::Rule => true,
+            Expr::Files { set, .. } => *set == FileSet::Output,
+            _ => false,
+        };
+        if !is_known {
+            loader.diags.push(
+                Diag::error(
+                    "E0272",
+                    "`then` runs once for the whole rule, not for a job",
+                )
+                .at(span, "this differs from job to job")
+                .help("`{output}` is all outputs of the rule"),
+            );
+        }
+    }
 }
 
 /// The quoted word as a recipe.

@@ -1,0 +1,194 @@
+//! What a rule does once, when its last job has succeeded: `then`.
+//!
+//! A node of the scheduler behind the rule's barrier. It is owed from the first job that runs until
+//! it succeeds, across runs; one that comes too early (jobs are left that this run does not look
+//! at) stays owed.
+
+use bstr::{BStr, BString};
+
+use super::errand::What;
+use super::render::render_then;
+use super::{Engine, Node, Rendered};
+use crate::dense::Id;
+use crate::event::{End, EventKind, Failure, JobFinished, JobName, Status};
+use crate::history::output::Kind as LogKind;
+use crate::pattern::facts;
+use crate::plan::PathId;
+use crate::sched::{self, Job, JobIdx, Kind, Need, OnReady};
+use crate::stale::Verdict;
+use crate::workflow::{RuleId, Then};
+
+impl Engine<'_> {
+    /// Has the rules that owe something from an earlier run do it in this one.
+    pub(super) fn add_owed(&mut self) {
+        let workflow = self.context.workflow;
+        for (id, rule) in workflow.rules.iter() {
+            if !rule.then.is_empty() && rule.is_active() && self.owed.is_owed(&rule.name) {
+                self.add_then(id);
+            }
+        }
+    }
+
+    /// The node for what `rule` does when all its jobs are done, unless there is one.
+    pub(super) fn add_then(&mut self, rule: RuleId) {
+        let found = &self.context.workflow.rules[rule];
+        if found.then.is_empty() || self.thens.contains(&rule) {
+            return;
+        }
+        // With a part of its jobs only it would come too early.
+        let jobs = self.plan.jobs_of(rule);
+        if !jobs.iter().all(|job| self.wanted.has(*job)) {
+            return;
+        }
+        self.thens.insert(rule);
+        let barrier = self.barrier(rule);
+        let need = self.sched.need(Need::default());
+        let kind = self.sched.kind(Kind {
+            priority: found.priority,
+            ..Kind::once(need)
+        });
+        let row = Job {
+            kind,
+            on_ready: OnReady::Start,
+            weight: 1.0,
+            order: (rule.index() as u64) << 32 | u64::from(u32::MAX),
+        };
+        let own = JobIdx::new(self.sched.len());
+        self.sched.add([row], || [(barrier, own)].into_iter());
+        self.nodes.push(Node::Then(rule));
+    }
+
+    /// A job of the rule has run, which is noted before it counts as done.
+    pub(super) fn owe_then(&mut self, rule: RuleId) {
+        let rule = &self.context.workflow.rules[rule];
+        if !rule.then.is_empty()
+            && let Err(error) = self.owed.owe(&rule.name)
+        {
+            self.stop(format!("{error:#}"));
+        }
+    }
+
+    /// The rule's jobs are done, as far as this run makes them.
+    pub(super) fn start_then(&mut self, idx: JobIdx, rule: RuleId) {
+        let jobs = self.plan.jobs_of(rule);
+        let mut verdicts = jobs.iter().map(|job| self.judge.verdict(*job));
+        let is_whole = !jobs.is_empty()
+            && self.plan.is_complete(rule)
+            && verdicts.all(|verdict| verdict == Verdict::Fresh);
+        if !is_whole || !self.owed.is_owed(&self.context.workflow.rules[rule].name) {
+            return self.end_then(idx, sched::End::Ok);
+        }
+        self.emit(EventKind::JobStarted {
+            name: self.then_name(rule),
+            attempt: 1,
+            place: "local".into(),
+        });
+        self.do_then(idx, rule, 0);
+    }
+
+    /// Starts the step, or ends the last one.
+    fn do_then(&mut self, idx: JobIdx, rule: RuleId, step: usize) {
+        let found = &self.context.workflow.rules[rule];
+        let Some(then) = found.then.get(step) else {
+            if let Err(error) = self.owed.pay(&found.name) {
+                self.stop(format!("{error:#}"));
+            }
+            self.then_finished(rule, Status::Ok, None, None, BString::default());
+            return self.end_then(idx, sched::End::Ok);
+        };
+        let rendered = match then {
+            Then::Command(recipe) => {
+                let outputs = self.outputs_of(rule);
+                render_then(&self.plan, self.context.workflow, found, recipe, &outputs)
+            }
+            Then::Touch(file) => self.touch(file.as_ref()),
+        };
+        match rendered {
+            Ok(rendered) => self.send(What::Then { rule, idx, step }, rendered),
+            Err(error) => {
+                let failure = Failure::Engine(format!("{error:#}"));
+                self.then_finished(
+                    rule,
+                    Status::Failed,
+                    None,
+                    Some(failure),
+                    BString::default(),
+                );
+                self.end_then(idx, sched::End::Failed);
+            }
+        }
+    }
+
+    fn touch(&self, file: &BStr) -> anyhow::Result<Rendered> {
+        self.store.disk().make_folder(facts::dir(file))?;
+        Ok(Rendered {
+            argv: vec!["touch".into(), "--".into(), file.into()],
+            ..Rendered::default()
+        })
+    }
+
+    fn outputs_of(&self, rule: RuleId) -> Vec<PathId> {
+        let jobs = self.plan.jobs_of(rule).into_iter();
+        let outputs = jobs.map(|job| self.plan.made(job).unwrap_or(self.plan.outputs(job)));
+        outputs.flatten().copied().collect()
+    }
+
+    /// A step has ended.
+    pub(super) fn then_ended(
+        &mut self,
+        (rule, idx, step): (RuleId, JobIdx, usize),
+        end: End,
+        printed: BString,
+    ) {
+        if end.is_ok() {
+            return self.do_then(idx, rule, step + 1);
+        }
+        let name = self.then_name(rule);
+        let written = self.log.write(LogKind::Failed, &name.job, 1, b"");
+        self.check_log(written);
+        let (status, how) = match self.interrupt {
+            Some(_) => (Status::Cancelled, sched::End::Cut),
+            None => (Status::Failed, sched::End::Failed),
+        };
+        self.then_finished(rule, status, Some(end), Some(Failure::Process), printed);
+        self.end_then(idx, how);
+    }
+
+    fn end_then(&mut self, idx: JobIdx, end: sched::End) {
+        let now = self.now();
+        self.sched.tell(now, sched::Msg::Ended { job: idx, end });
+    }
+
+    /// `then:report`, by which its log is found too.
+    pub(super) fn then_name(&self, rule: RuleId) -> JobName {
+        let rule = self.context.workflow.rules[rule].name.clone();
+        JobName {
+            job: format!("then:{rule}").into(),
+            rule,
+        }
+    }
+
+    fn then_finished(
+        &mut self,
+        rule: RuleId,
+        status: Status,
+        end: Option<End>,
+        failure: Option<Failure>,
+        printed: BString,
+    ) {
+        let finished = JobFinished {
+            name: self.then_name(rule),
+            status,
+            attempt: 1,
+            end,
+            usage: None,
+            failure,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            output_bytes: printed.len() as u64,
+            tail: super::end::last_lines(&printed),
+            place: self.place(rule),
+        };
+        self.emit(EventKind::JobFinished(finished));
+    }
+}
