@@ -283,6 +283,12 @@ fn c_project() {
     example.touch("include/table.h");
     assert_eq!(first_outputs(&example.run(&[])), all);
 
+    // A header that one of the sources does not read.
+    example.touch("include/words.h");
+    let mut behind = all.clone();
+    behind.remove("build/release/lib/table.o");
+    assert_eq!(first_outputs(&example.run(&[])), behind);
+
     // Another build beside the first, which stays as it is.
     let debug = ["--set", "mode=debug", "--set", "cflags=[-g, -O0]"];
     assert_eq!(example.run(&debug).len(), all.len());

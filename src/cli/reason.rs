@@ -11,7 +11,7 @@ use crate::stale::explain::{Change, Difference, Stamp};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 16] = [
     "forced",
     "always",
     "output is missing",
@@ -26,6 +26,8 @@ pub const KINDS: [&str; 14] = [
     "follows from another job",
     "its check says so",
     "no record says that it is done",
+    "what it reads is not known yet",
+    "a file that it read is gone",
 ];
 
 /// The place of a reason in [`KINDS`].
@@ -45,6 +47,8 @@ pub fn kind(reason: Reason) -> usize {
         Reason::Upstream(_) => 11,
         Reason::CheckCommand => 12,
         Reason::NoRecord => 13,
+        Reason::InputsUnknown => 14,
+        Reason::InputGone(_) => 15,
     }
 }
 
@@ -55,6 +59,8 @@ pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
         Reason::Always => "always".into(),
         Reason::CheckCommand => "its check says so".into(),
         Reason::NoRecord => "no record says that it is done".into(),
+        Reason::InputsUnknown => "what it reads is not known yet".into(),
+        Reason::InputGone(input) => format!("{}, which it read, is gone", path(plan.path(input))),
         Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
         Reason::InputNewer { input, output } => {
             format!(
@@ -151,6 +157,10 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
         Reason::Forced => json!({"kind": "forced"}),
         Reason::Always => json!({"kind": "always"}),
         Reason::CheckCommand => json!({"kind": "check_command"}),
+        Reason::InputsUnknown => json!({"kind": "inputs_differ"}),
+        Reason::InputGone(path) => {
+            json!({"kind": "input_changed", "path": name(path), "new": null})
+        }
         Reason::OutputMissing(path) => json!({"kind": "output_missing", "path": name(path)}),
         Reason::InputNewer { input, output } => {
             json!({"kind": "input_newer", "input": name(input), "output": name(output)})

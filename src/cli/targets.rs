@@ -9,7 +9,7 @@ use super::open::{Opened, as_written};
 use super::options::Force;
 use crate::dense::Id;
 use crate::disk::Disk;
-use crate::history::History;
+use crate::history::{DiscoveredFile, History};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
 use crate::pattern::Listing;
@@ -71,6 +71,14 @@ pub fn judge<'a>(
     };
     shown.extend(inactive_targets(&opened.workflow, targets));
     let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
+    let discovered = match DiscoveredFile::read(&opened.state) {
+        Ok(discovered) => discovered,
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            return Err(Exit::Machine);
+        }
+    };
+    judge.discovered = Some(Box::new(discovered));
     judge.checks = Some(Box::new(Commands::new(&opened.folder, n_at_once)));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);

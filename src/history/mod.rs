@@ -4,6 +4,7 @@
 //! History is evidence, never authority: a job is fresh only if its record and what is on disk
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
+pub mod discovered;
 pub mod lock;
 pub mod log;
 pub mod notes;
@@ -15,6 +16,7 @@ mod sync;
 
 use bstr::BStr;
 
+pub use discovered::{Discovered, DiscoveredFile};
 pub use owed::{Owed, OwedFile};
 pub use past::{File, Now, Past};
 pub use store::Store;

@@ -57,6 +57,15 @@ impl Engine<'_> {
                     edges.push((*upstream, own));
                 }
             }
+            for &input in self.judge.extra_inputs(job) {
+                // One further down would close a circle.
+                if let Some(producer) = self.plan.producer(input)
+                    && let Some(&Some(upstream)) = self.idx.get(producer)
+                    && upstream < own
+                {
+                    edges.push((upstream, own));
+                }
+            }
             // A job that makes several inputs counts once.
             edges[n_edges..].sort();
             let mut kept = n_edges;

@@ -46,7 +46,10 @@ impl Engine<'_> {
         }
         match self.check_outputs(running.job) {
             Err(failure) => self.failed(running, Some(end), Some(usage), failure),
-            Ok(made) => self.succeeded(running, end, usage, made),
+            Ok(made) => match self.read_deps(&running) {
+                Err(failure) => self.failed(running, Some(end), Some(usage), failure),
+                Ok(late) => self.succeeded(running, end, usage, made, late),
+            },
         }
     }
 
@@ -112,7 +115,15 @@ impl Engine<'_> {
         Ok(Some(made))
     }
 
-    fn succeeded(&mut self, running: Running, end: End, usage: Usage, made: Option<Vec<PathId>>) {
+    /// `late` is an input that the job named itself and that changed meanwhile.
+    fn succeeded(
+        &mut self,
+        running: Running,
+        end: End,
+        usage: Usage,
+        made: Option<Vec<PathId>>,
+        late: Option<BString>,
+    ) {
         let job = running.job;
         let key: BString = self.plan.key(job).into();
         self.owe_then(self.plan.jobs[job].rule);
@@ -120,7 +131,7 @@ impl Engine<'_> {
             self.judge.set_done(job);
             self.grow(job, files);
         }
-        match self.changed_input(&running) {
+        match self.changed_input(&running).or(late) {
             None => self.record(&running, usage),
             // It stays open in the history: the next run makes it again.
             Some(input) => self.warn(format!(

@@ -6,6 +6,7 @@
 mod add;
 mod end;
 mod check;
+mod deps;
 mod engine;
 mod errand;
 mod given;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 use bstr::{BString, ByteSlice};
 
 use crate::dense::Table;
-use crate::disk::Stat;
+use crate::disk::{Stat, Time};
 use crate::event::{Event, EventKind, Tally};
 use crate::exec::{self, Executor, TaskId};
 use crate::history::output::Writer;
@@ -150,6 +151,11 @@ struct Running {
     /// Why it is being ended, when it is.
     is_cut: bool,
     tmp: Option<BString>,
+    /// The Makefile rule that it writes, and its folder; empty for none.
+    deps: BString,
+    dir: BString,
+    /// When it began, by this machine's clock.
+    began: Time,
     /// Files that take what it prints, standard error first.
     printed: Vec<BString>,
     /// The gpus that it has.

@@ -29,6 +29,8 @@ pub struct Rendered {
     /// Files that take what it prints, relative to the workflow's folder; empty for none.
     pub stdout: BString,
     pub stderr: BString,
+    /// The Makefile rule that it writes; empty for none.
+    pub deps: BString,
     /// The folder of `{tmp}`, or of the job's description; to be made before and removed after.
     pub tmp: Option<BString>,
     /// What a recipe in another language finds as `$FLOW_JOB`, and where it is to be written.
@@ -102,6 +104,7 @@ pub(super) fn render_recipe(
     let dir = values.path(around.workdir.as_ref(), "workdir")?;
     let stdout = values.path(around.stdout.as_ref(), "stdout")?;
     let stderr = values.path(around.stderr.as_ref(), "stderr")?;
+    let deps = values.path(rule.deps.as_ref(), "deps")?;
     // Elsewhere than in the workflow's folder its files need their whole paths.
     values.base = (!dir.is_empty()).then_some(given.folder.as_bstr());
     let own_tmp = values.placed(given.tmp.as_bstr());
@@ -141,6 +144,7 @@ pub(super) fn render_recipe(
         dir,
         stdout,
         stderr,
+        deps,
         tmp,
         description,
     })

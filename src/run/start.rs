@@ -5,7 +5,7 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Engine, Given, Rendered, Running, render};
+use super::{Engine, Given, Rendered, Running, deps, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
@@ -33,6 +33,9 @@ impl Engine<'_> {
             output_bytes: 0,
             is_cut: false,
             tmp: None,
+            deps: BString::default(),
+            dir: BString::default(),
+            began: deps::clock(),
             printed: Vec::new(),
             gpus: Vec::new(),
             deadline: None,
@@ -72,6 +75,7 @@ impl Engine<'_> {
         let rendered = render(&self.plan, self.context.workflow, job, &given)
             .map_err(|error| Failure::Engine(format!("{error:#}")))?;
         self.make_room(&rendered)?;
+        self.drop_old_deps(job, &rendered.deps)?;
         let tmp = rendered.tmp.clone();
         if let Some(tmp) = &tmp {
             self.store
@@ -97,6 +101,7 @@ impl Engine<'_> {
         running.deadline = time.map(|time| (self.now() + time, time));
         self.gpus.take(&gpus);
         running.gpus = gpus;
+        (running.deps, running.dir) = (rendered.deps.clone(), rendered.dir.clone());
         let printed = [&rendered.stderr, &rendered.stdout].into_iter();
         running.printed = printed.filter(|file| !file.is_empty()).cloned().collect();
         self.running.insert(task, running);
@@ -239,6 +244,7 @@ impl Engine<'_> {
             BStr::new(&rendered.dir),
             BStr::new(facts::dir(&rendered.stdout)),
             BStr::new(facts::dir(&rendered.stderr)),
+            BStr::new(facts::dir(&rendered.deps)),
         ];
         let folders = folders.map(BString::from).into_iter();
         folders

@@ -5,6 +5,8 @@
 
 mod checks;
 mod compare;
+pub mod depfile;
+mod discover;
 pub mod explain;
 mod facts;
 pub mod print;
@@ -16,11 +18,13 @@ pub(crate) mod tests;
 
 use std::collections::HashSet;
 
+use std::collections::HashMap;
+
 use bstr::BString;
 
 use crate::dense::{BitSet, Id, Table};
 use crate::disk::Disk;
-use crate::history::{History, LastTry, Past};
+use crate::history::{Discovered, History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
@@ -62,6 +66,10 @@ pub enum Reason {
     OutputMissing(PathId),
     /// Its rule's `check` command says so.
     CheckCommand,
+    /// What it reads beside its inputs is not known: nobody has recorded it.
+    InputsUnknown,
+    /// A file that it was found to read is gone.
+    InputGone(PathId),
     /// An input is newer than the oldest output, and nothing is recorded.
     InputNewer {
         input: PathId,
@@ -146,6 +154,10 @@ pub struct Judge {
     pub checks: Option<Box<dyn Checks>>,
     /// Checks that said neither yes nor no, and why.
     pub failed_checks: Vec<(JobId, String)>,
+    /// What earlier runs found jobs to read beside their inputs.
+    pub discovered: Option<Box<dyn Discovered>>,
+    /// By job of a rule with `deps`: what it reads beside its inputs, where that is known.
+    extra: HashMap<JobId, Option<Vec<PathId>>>,
     verdicts: Table<JobId, Verdict>,
     /// How many of `plan.known` were looked at.
     n_judged: usize,
@@ -293,6 +305,21 @@ impl Judge {
     ) -> Verdict {
         let mut times = Times::default();
         let mut upstream = None;
+        let extra = self.extra_inputs(job).to_vec();
+        let mut newest_extra = None;
+        for &input in &extra {
+            match plan.producer(input) {
+                Some(producer) if producer != job && self.will_run(producer) => {
+                    upstream = upstream.or(Some(producer));
+                }
+                _ => {
+                    if let Look::There { time, .. } = self.facts.get(input) {
+                        times.input(time, input);
+                        newest_extra = newest_extra.max(Some((time, input)));
+                    }
+                }
+            }
+        }
         for &input in plan.inputs(job) {
             match plan.producer(input) {
                 Some(producer) if producer != job && self.will_run(producer) => {
@@ -336,6 +363,9 @@ impl Judge {
                 _ => Verdict::Stale(Reason::CheckCommand),
             };
         }
+        if let Some(reason) = self.stale_by_discovery(plan, job) {
+            return Verdict::Stale(reason);
+        }
         let last = history
             .last(plan.key(job))
             .filter(|_| self.level > Level::TIMES);
@@ -358,6 +388,12 @@ impl Judge {
             if let Some(reason) = compare.difference(&last) {
                 return Verdict::Stale(reason);
             }
+        }
+        // Records have the inputs of the plan; what a job was found to read is judged by times.
+        if let (Some((newest, input)), Some((oldest, output))) = (newest_extra, times.oldest_output)
+            && newest > oldest
+        {
+            return Verdict::Stale(Reason::InputNewer { input, output });
         }
         match upstream {
             Some(upstream) => Verdict::Stale(Reason::Upstream(upstream)),

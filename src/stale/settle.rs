@@ -17,6 +17,7 @@ pub fn settle(
     history: &dyn History,
 ) {
     loop {
+        judge.discover(plan, context, wanted, disk);
         let fresh_splits = judge.judge(plan, context, wanted, disk, history);
         if fresh_splits.is_empty() {
             return;

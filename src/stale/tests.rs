@@ -103,6 +103,8 @@ impl Judged {
                 Reason::Always
                 | Reason::CheckCommand
                 | Reason::NoRecord
+                | Reason::InputsUnknown
+                | Reason::InputGone(_)
                 | Reason::Failed
                 | Reason::OutputChanged(_)
                 | Reason::InputChanged(_)

@@ -81,7 +81,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "always" => found.is_always = true,
             "optional" => found.is_optional = true,
             // Read by `surroundings` and `command`, when it is known what a job brings.
-            "env" | "workdir" | "shell" | "stdout" | "stderr" | "check" | "then" => {}
+            "env" | "workdir" | "shell" | "stdout" | "stderr" | "check" | "then" | "deps" => {}
             "after" => after(loader, attribute, &mut found.after),
             _ if ATTRIBUTES.iter().any(|form| form.name == name) => loader.diags.push(
                 Diag::error("E0290", format!("the attribute `{name}` does not work yet")).at(

@@ -121,6 +121,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             is_optional: attributes.is_optional,
             around: Around::default(),
             check: None,
+            deps: None,
             then: Vec::new(),
             retries: attributes.retries,
             backoff: attributes.backoff,
@@ -715,7 +716,8 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         .flatten()
         .map(|o| o.name.clone())
         .collect();
-    header.rule.around = surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
+    (header.rule.around, header.rule.deps) =
+        surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
     let shell = surroundings::shell(loader, rule);
     let scope = recipe::RecipeScope {
         shell: shell.unwrap_or_else(|| loader.shell.clone()),

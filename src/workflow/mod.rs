@@ -325,6 +325,8 @@ pub struct Rule {
     pub around: Around,
     /// Says whether a job is stale.
     pub check: Option<Recipe>,
+    /// A Makefile rule that the job writes: what it names are inputs from then on.
+    pub deps: Option<Word>,
     /// In this order, when all jobs are done and any has run.
     pub then: Vec<Then>,
     /// `None`: the run's default.

@@ -1,4 +1,4 @@
-//! `env`, `workdir`, `shell`, `stdout`, `stderr`: words that may use all that a recipe may.
+//! `env`, `workdir`, `shell`, `stdout`, `stderr`, `deps`: words that may use all that a recipe may.
 
 use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Piece, Value, Verb};
@@ -15,8 +15,9 @@ pub(in crate::workflow) fn resolve(
     scope: &RuleScope,
     input_slots: &[Option<String>],
     output_slots: &[Option<String>],
-) -> Around {
+) -> (Around, Option<Word>) {
     let mut around = Around::default();
+    let mut deps = None;
     let read = |loader: &mut Loader, word: &ast::Word| -> Option<Word> {
         let words = resolve_words(loader, word, Site::Recipe, scope, input_slots, output_slots);
         match <[Word; 1]>::try_from(words) {
@@ -35,7 +36,7 @@ pub(in crate::workflow) fn resolve(
         let Some(Value::Word(word)) = attribute.values.first() else {
             if matches!(
                 attribute.name.value.as_str(),
-                "env" | "workdir" | "stdout" | "stderr"
+                "env" | "workdir" | "stdout" | "stderr" | "deps"
             ) {
                 not_so(loader, attribute);
             }
@@ -56,6 +57,10 @@ pub(in crate::workflow) fn resolve(
                 let word = read(loader, word);
                 around.stdout = file(loader, rule, attribute, word);
             }
+            "deps" => {
+                let word = read(loader, word);
+                deps = file(loader, rule, attribute, word);
+            }
             "stderr" => {
                 let word = read(loader, word);
                 around.stderr = file(loader, rule, attribute, word);
@@ -63,7 +68,7 @@ pub(in crate::workflow) fn resolve(
             _ => {}
         }
     }
-    around
+    (around, deps)
 }
 
 fn not_so(loader: &mut Loader, attribute: &Attribute) {
