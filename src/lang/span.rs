@@ -35,6 +35,8 @@ pub struct Spanned<T> {
 pub struct Source {
     pub name: String,
     pub text: String,
+    /// Where each line but the first begins: a run asks for the line of every job.
+    lines: Vec<u32>,
 }
 
 /// Every file that was read, by [`FileId`].
@@ -45,9 +47,12 @@ pub struct Sources {
 
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        let text = text.into();
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         self.files.push(Source {
             name: name.into(),
-            text: text.into(),
+            lines: ends.map(|(at, _)| at as u32 + 1).collect(),
+            text,
         })
     }
 
@@ -64,17 +69,39 @@ impl Sources {
 
     /// Line and column of the span's start, both from 1; the column counts characters.
     pub fn line_column(&self, span: Span) -> (usize, usize) {
-        let text = self.files[span.file].text.as_bytes();
-        let before = &text[..text.len().min(span.start as usize)];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let Source { text, lines, .. } = &self.files[span.file];
+        let before = &text.as_bytes()[..text.len().min(span.start as usize)];
+        let line = lines.partition_point(|start| *start as usize <= before.len());
+        let line_start = line.checked_sub(1).map_or(0, |at| lines[at] as usize);
         let column = String::from_utf8_lossy(&before[line_start..])
             .chars()
             .count()
             + 1;
-        (line, column)
+        (line + 1, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_from_one() {
+        let mut sources = Sources::default();
+        let file = sources.add("a", "ab\n\né c\n");
+        let place = |start| {
+            let span = Span {
+                file,
+                start,
+                end: start,
+            };
+            sources.line_column(span)
+        };
+        let expected = [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)];
+        assert_eq!([0, 1, 2, 3, 4].map(place), expected);
+        assert_eq!(
+            [6, 7, 8, 9, 90].map(place),
+            [(3, 2), (3, 3), (3, 4), (4, 1), (4, 1)]
+        );
     }
 }
