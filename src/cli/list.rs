@@ -22,9 +22,12 @@ pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Under which heading, name, what it is, description.
+type Row<'a> = (&'static str, String, String, &'a str);
+
 /// One line per rule and param, descriptions beside them, further lines below.
 fn text(workflow: &Workflow, style: Style) -> String {
-    let mut rows: Vec<(&str, String, String, &str)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for rule in workflow.rules.values() {
         let mut verb = rule.verb.keyword().to_string();
         if let Some(condition) = rule.active_if.as_ref().filter(|_| !rule.is_active()) {
@@ -65,24 +68,22 @@ fn text(workflow: &Workflow, style: Style) -> String {
     }
     let mut out = String::new();
     let mut heading = "";
+    let (mut width, mut what_width) = (0, 0);
     for (group, name, what, doc) in &rows {
-        let in_group = || rows.iter().filter(|row| row.0 == *group);
         if *group != heading {
+            let in_group = || rows.iter().filter(|row| row.0 == *group);
+            let longest = |of: fn(&Row) -> usize| {
+                let lengths = in_group().map(of);
+                lengths.max().unwrap_or(0)
+            };
+            width = longest(|row| row.1.chars().count());
+            what_width = longest(|row| row.2.chars().count()).min(24);
             if !heading.is_empty() {
                 out.push('\n');
             }
             out.push_str(&format!("{}\n", style.paint(Role::Strong, group)));
             heading = group;
         }
-        let width = in_group()
-            .map(|row| row.1.chars().count())
-            .max()
-            .unwrap_or(0);
-        let what_width = in_group()
-            .map(|row| row.2.chars().count())
-            .max()
-            .unwrap_or(0)
-            .min(24);
         let mut lines = doc.lines();
         let first = safe::line(lines.next().unwrap_or("").trim().as_bytes());
         let what = safe::line(what.as_bytes());
