@@ -329,3 +329,95 @@ fn a_target_may_be_a_glob_of_what_a_split_makes() {
     assert!(project.has("parts/x.t") && project.has("parts/y.t") && !project.has("parts/x.u"));
     project.flow(&["run", "one"]).expect(0).says(&["1 done"]);
 }
+
+const PARAMS: &str = "\
+# How many.
+param n = 4
+param rate = 0.5
+param fast = true
+param who
+param names = [a, b]
+
+originate out -> out
+    echo {n} {rate} {fast} {who} {names} > {output}
+";
+
+#[test]
+fn params_come_from_files_and_the_command_line() {
+    let made = |file: &str, text: &str, args: &[&str]| {
+        let project = Project::new(PARAMS);
+        project.write(file, text);
+        let args = [&["run", "--params", file], args].concat();
+        project.flow(&args).expect(0);
+        project.read("out")
+    };
+    let toml = "n = 10\nrate = 1e-3\nwho = \"me\"\nnames = ['x', 'y z']\n";
+    assert_eq!(made("p.toml", toml, &[]), "10 1e-3 true me x y z\n");
+    let yaml = "rate: 0.50\nfast: false\nwho: me\nnames:\n- x\n";
+    assert_eq!(made("p.yaml", yaml, &[]), "4 0.50 false me x\n");
+    let json = "{\"who\": \"me\", \"n\": 7}";
+    assert_eq!(
+        made("p.json", json, &["--set", "n=8"]),
+        "8 0.5 true me a b\n"
+    );
+    assert_eq!(
+        made("p.json", json, &["--set", "names=[q, \"r, s\"]"]),
+        "7 0.5 true me q r, s\n"
+    );
+    assert_eq!(
+        made(
+            "p.json",
+            json,
+            &["--set", "names=q,r", "--set", "who=[1, 2]"]
+        ),
+        "7 0.5 true 1 2 q r\n"
+    );
+}
+
+#[test]
+fn wrong_values_of_params_are_shown_where_they_stand() {
+    let said = |file: &str, text: &str| {
+        let project = Project::new(PARAMS);
+        project.write(file, text);
+        project.flow(&["plan", "--params", file]).expect(3).err
+    };
+    let err = said("p.toml", "who = 'me'\nn = 'many'\nnames = [1]\nrat = 2\n");
+    for text in [
+        "`many` is not a value for `n`",
+        "p.toml:2:5",
+        "its default is an integer",
+        "there is no param `rat`",
+        "did you mean `rate`?",
+    ] {
+        assert!(err.contains(text), "no `{text}` in\n{err}");
+    }
+    assert!(said("p.yaml", "who: me\nn: {a: 1}\n").contains("p.yaml:2:4"));
+    assert!(said("p.json", "{\"who\": }").contains("p.json:1:9"));
+    assert!(said("p.json", "{\"who\": 1, \"who\": 2}").contains("`who` has two values"));
+    assert!(said("p.txt", "").contains(".toml, .yaml, .yml and .json"));
+    let project = Project::new(PARAMS);
+    project
+        .flow(&["plan"])
+        .expect(3)
+        .says(&["`who` needs a value", "--set who=VALUE"]);
+    project
+        .flow(&["plan", "--set", "who=x", "--set", "n=x"])
+        .expect(3)
+        .says(&["`--set n=…` takes an integer"]);
+    project
+        .flow(&["plan", "--set", "who=[a, [b]]"])
+        .expect(3)
+        .says(&["is no list for `who`"]);
+}
+
+#[test]
+fn list_shows_params_with_type_default_and_comment() {
+    let list = Project::new(PARAMS).flow(&["list"]).expect(0).out;
+    for line in [
+        "n      integer = 4           How many.",
+        "who    required",
+        "names  list = [a, b]",
+    ] {
+        assert!(list.contains(line), "no `{line}` in\n{list}");
+    }
+}

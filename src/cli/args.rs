@@ -168,6 +168,11 @@ pub(super) struct SetArgs {
     /// Give a param another value; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::parse_param)]
     pub set: Vec<Param>,
+    /// Read params from a TOML, YAML or JSON file
+    ///
+    /// --set is stronger, and of several files the last that has a name.
+    #[arg(long = "params", value_name = "FILE")]
+    pub param_files: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod list;
 mod log;
 mod machine;
 mod open;
+mod params;
 mod plan;
 mod reason;
 mod run;

@@ -10,6 +10,7 @@ use bstr::BString;
 
 use super::Exit;
 use super::options::{Common, Param, Place};
+use super::params;
 use crate::lang::{Ast, Diag, Sources, Span, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
@@ -109,7 +110,7 @@ pub fn open(
 pub fn try_open(
     common: &Common,
     place: &Place,
-    params: &[Param],
+    set: &[Param],
 ) -> anyhow::Result<Result<Opened, Diag>> {
     change_folder(common)?;
     let terminal = Terminal::new(common);
@@ -125,15 +126,17 @@ pub fn try_open(
     let file = sources.add(name, text.as_str());
     let (ast, found) = parse(file, &text);
     diags.extend(found);
+    let mut overrides = Vec::new();
+    for file in &common.param_files {
+        overrides.extend(params::read(file, &mut sources, &mut diags));
+    }
+    overrides.extend(set.iter().map(|param| Override {
+        name: param.name.clone(),
+        value: Content::One(param.value.as_str().into()),
+        span: None,
+    }));
     let settings = Settings {
-        overrides: params
-            .iter()
-            .map(|param| Override {
-                name: param.name.clone(),
-                value: Content::One(param.value.as_str().into()),
-                span: None,
-            })
-            .collect(),
+        overrides,
         environment: environment(),
         shell: default_shell(),
     };

@@ -46,6 +46,8 @@ pub struct Common {
     pub chdir: Option<PathBuf>,
     /// The workflow that was named.
     pub named_workflow: Option<PathBuf>,
+    /// Files of params, as typed; the last one that has a name counts.
+    pub param_files: Vec<PathBuf>,
     pub detail: Detail,
     pub color: When,
 }
@@ -228,7 +230,10 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
         Typed::Run(args) => run(common, args, variable),
         Typed::Plan(args) => plan(common, args, variable),
         Typed::Check(args) => Ok(Request::Check(CheckOptions {
-            common: only_workflow(common, args.workflow.words)?,
+            common: Common {
+                param_files: args.set.param_files,
+                ..only_workflow(common, args.workflow.words)?
+            },
             params: args.set.set,
             format: args.format,
         })),
@@ -268,6 +273,7 @@ fn common(args: CommonArgs, variable: Variable) -> Result<Common, String> {
     Ok(Common {
         chdir: args.chdir,
         named_workflow: None,
+        param_files: Vec::new(),
         detail: match (args.verbose, args.quiet) {
             (true, _) => Detail::Verbose,
             (_, true) => Detail::Quiet,
@@ -278,7 +284,8 @@ fn common(args: CommonArgs, variable: Variable) -> Result<Common, String> {
 }
 
 fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, String> {
-    let (common, targets) = words(common, args.words.words)?;
+    let (mut common, targets) = words(common, args.words.words)?;
+    common.param_files = args.set.param_files;
     Ok(Request::Plan(PlanOptions {
         common,
         place: place(args.place, variable),
@@ -293,7 +300,8 @@ fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, S
 }
 
 fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, String> {
-    let (common, targets) = words(common, args.words.words)?;
+    let (mut common, targets) = words(common, args.words.words)?;
+    common.param_files = args.set.param_files;
     let events = path_setting(args.events, "FLOW_EVENTS", variable);
     let progress = setting(args.progress, "FLOW_PROGRESS", variable, parse_choice)?;
     let grace = setting(args.grace, "FLOW_GRACE", variable, parse_duration)?;

@@ -7,7 +7,7 @@ use super::param::{Content, Override, Param, Type};
 use super::space::Given;
 use crate::lang::ast::{self, Value};
 use crate::lang::nearest::nearest;
-use crate::lang::{Diag, Span};
+use crate::lang::{Diag, FileId, Span, parse_value};
 
 impl Loader<'_> {
     pub(super) fn param(&mut self, doc: Option<String>, name: &ast::Name, value: Option<&Value>) {
@@ -77,18 +77,35 @@ impl Loader<'_> {
         has_default: bool,
         given: &Override,
     ) -> Content {
-        let text = given.value.shown();
-        let found = match (&given.value, kind) {
-            (Content::List(items), _) => {
-                return self.list_given(name, kind, has_default, given, items);
-            }
-            (_, Type::List) => return Content::List(list(&text)),
-            _ => Type::of(&text),
+        let text = match &given.value {
+            Content::One(text) => text.to_string(),
+            items => return self.list_given(name, kind, has_default, given, items),
         };
-        if has_default && !kind.takes(found) {
+        let takes_list = kind == Type::List || !has_default && given.span.is_none();
+        if takes_list && text.trim_start().starts_with('[') {
+            return match typed_list(&text) {
+                Ok(items) => Content::List(items),
+                Err(why) => {
+                    self.no_list(name, &text, why, given);
+                    Content::List(Vec::new())
+                }
+            };
+        }
+        if kind == Type::List {
+            return Content::List(list(&text));
+        }
+        if has_default && !kind.takes(Type::of(&text)) {
             self.does_not_fit(name, kind, &text, given);
         }
         given.value.clone()
+    }
+
+    fn no_list(&mut self, name: &ast::Name, text: &str, why: String, given: &Override) {
+        let diag = Diag::error("E0205", format!("`{text}` is no list for `{}`", name.value));
+        self.diags.push(match given.span {
+            Some(span) => diag.at(span, why),
+            None => diag.at(name.span, "the param").note(why),
+        });
     }
 
     /// A list from a file of params.
@@ -98,12 +115,12 @@ impl Loader<'_> {
         kind: Type,
         has_default: bool,
         given: &Override,
-        items: &[BString],
+        items: &Content,
     ) -> Content {
         if has_default && kind != Type::List {
-            self.does_not_fit(name, kind, &given.value.shown(), given);
+            self.does_not_fit(name, kind, &items.shown(), given);
         }
-        Content::List(items.to_vec())
+        items.clone()
     }
 
     fn does_not_fit(&mut self, name: &ast::Name, kind: Type, text: &str, given: &Override) {
@@ -217,13 +234,22 @@ fn listed(names: &[&str]) -> String {
     format!("its params are {}", names.join(", "))
 }
 
-/// `[a, b]` or `a,b` as it is typed.
+/// `[a, "b c"]` as it is typed.
+fn typed_list(text: &str) -> Result<Vec<BString>, String> {
+    let value = parse_value(FileId::default(), text).map_err(|diag| diag.message)?;
+    let Value::List(words) = value else {
+        return Err("it does not begin with `[`".into());
+    };
+    let words = words.value.iter().map(|word| match word.spelt() {
+        Some(text) => Ok(text.into()),
+        None => Err("nothing is filled in here; a brace is written `\\{`".to_string()),
+    });
+    words.collect()
+}
+
+/// `a,b` as it is typed.
 fn list(text: &str) -> Vec<BString> {
-    let inner = text
-        .trim()
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    let items = inner.unwrap_or(text).split(',').map(str::trim);
+    let items = text.split(',').map(str::trim);
     items
         .filter(|item| !item.is_empty())
         .map(BString::from)

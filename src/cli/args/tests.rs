@@ -92,6 +92,7 @@ fn everything_can_be_typed() {
         common: Common {
             chdir: Some("dir".into()),
             named_workflow: Some("main.flow".into()),
+            param_files: Vec::new(),
             detail: Detail::Verbose,
             color: When::Always,
         },
