@@ -46,14 +46,14 @@ pub fn run(
     let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
     let id = format!("{id}-{}", std::process::id());
     let mut store = Store::new(&disk, state_path(&opened), id.clone());
-    let recovered = store
-        .recover()
-        .context("put back what a run that was cut off left")?;
     let mut history = history::Store::read(&opened.state)?;
-    let damage = history.damage.take();
+    let recovered = store
+        .recover(&history)
+        .context("put back what a run that was cut off left")?;
+    let damage = history.damage.clone();
     history.begin()?;
     let mut owed = OwedFile::read(&opened.state)?;
-    let damage = damage.map(|damage| format!("{damage}: what is unknown now is judged by times"));
+    let damage = damage.map(|damage| format!("{damage}: jobs that it no longer knows run again"));
     let damage = damage.into_iter().chain(owed.notes.damage.take());
     let listing = RefCell::new(Listing::new(&disk));
     let Judged {
@@ -79,13 +79,13 @@ pub fn run(
         Some(supervisor) => supervisor,
         None => exec::supervisor::fork(),
     };
-    let supervisor = supervisor.context("start the supervisor process")?;
+    // In words: as a broken pipe it would pass for the end of whoever reads our output.
+    let not_started = |error: io::Error| anyhow::anyhow!("start the supervisor process: {error}");
+    let supervisor = supervisor.map_err(not_started)?;
     let mark = local::new_mark().context("make up a name for the run")?;
     let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark);
     setup.grace = options.grace;
-    let (executor, reports) = supervisor
-        .open(&setup)
-        .context("start the supervisor process")?;
+    let (executor, reports) = supervisor.open(&setup).map_err(not_started)?;
     let (sender, inbox) = mpsc::channel();
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;

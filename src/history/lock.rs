@@ -3,10 +3,10 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -21,7 +21,22 @@ pub struct Held {
 }
 
 /// Makes the state folder, readable by its owner alone.
+///
+/// A link that leads to a folder of another user is refused: whoever planted it would have flow
+/// write there with this user's rights, and could change what flow believes.
 pub fn make_state_folder(state: &Path) -> anyhow::Result<()> {
+    let link = std::fs::symlink_metadata(state).ok();
+    if let Some(link) = link.filter(|meta| meta.is_symlink()) {
+        let own = rustix::process::geteuid().as_raw();
+        let is_foreign = std::fs::metadata(state).is_ok_and(|target| target.uid() != own);
+        if link.uid() != own || is_foreign {
+            bail!(
+                "the state folder `{}` is a link to a folder of another user: remove it, or name \
+                 another place with `--state-dir`",
+                state.display()
+            );
+        }
+    }
     let made = DirBuilder::new().recursive(true).mode(0o700).create(state);
     made.with_context(|| format!("make the state folder `{}`", state.display()))
 }

@@ -31,12 +31,18 @@ pub struct Found {
     /// Bytes that belong to no good record.
     pub n_damaged: usize,
     is_there: bool,
+    is_empty_file: bool,
     salt: u64,
 }
 
 impl Found {
     pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
         self.records.iter().map(|range| &self.bytes[range.clone()])
+    }
+
+    /// A file without a byte: what was in it is lost.
+    pub fn is_empty_file(&self) -> bool {
+        self.is_empty_file
     }
 
     /// Whether there is a file that can be gone on with.
@@ -72,9 +78,10 @@ pub fn read(path: &Path) -> Result<Found, Unreadable> {
 
 fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
     if bytes.len() < HEAD && MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
-        // Cut off while it was made.
+        // It is never seen half made, so something has cut it off.
         return Ok(Found {
             n_damaged: bytes.len(),
+            is_empty_file: bytes.is_empty(),
             ..Found::default()
         });
     }
@@ -183,6 +190,9 @@ impl Writer {
         end += bytes.len() as u64;
         file.sync_data()?;
         std::fs::rename(&new, path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
         bytes.clear();
         Ok(Writer {
             file,
@@ -219,6 +229,11 @@ impl Writer {
         }
         self.end += self.buffer.len() as u64;
         Ok(())
+    }
+
+    /// Waits until all that was appended is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     /// The file, for whoever sees to it that it reaches the disk.

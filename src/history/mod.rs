@@ -13,6 +13,8 @@ pub mod owed;
 pub mod past;
 pub mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use bstr::BStr;
 
@@ -44,6 +46,10 @@ pub trait History {
     fn last(&self, job: &[u8]) -> Option<Last<'_>>;
     /// A text by the number that a record has of it.
     fn text(&self, id: u64) -> Option<&BStr>;
+    /// Whether a job that it does not know was never tried here. Not so when records were lost.
+    fn is_complete(&self) -> bool {
+        true
+    }
     /// Keeps a text that records name by this number.
     fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()>;
     /// A try begins.

@@ -1,10 +1,12 @@
 //! The history of a state folder: `.flow/history`, read whole, appended to by the run that holds
 //! the lock.
 //!
-//! Records: a text by its number; a job's try began, failed, or succeeded (with its [`Past`]); a job
-//! is no more. The last one of a job counts.
+//! Records: a text by its number; a job's try began, failed, or succeeded (with its [`Past`]): the
+//! last one of a job counts. A run writes that it began, on which boot of the machine, and that it
+//! ended: when it did not and the machine has started anew since, records may be lost. From then
+//! on, as from any damage on, jobs that are not known may have been tried all the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,11 @@ const TEXT: u8 = b't';
 const STARTED: u8 = b's';
 const FAILED: u8 = b'f';
 const DONE: u8 = b'd';
+/// A run begins; the key is the boot's name.
+const BEGAN: u8 = b'r';
+const ENDED: u8 = b'e';
+/// Records were lost.
+const LOST: u8 = b'l';
 
 /// A file of at least this size is written anew when less than half of it is still of use.
 const WORTH_COMPACTING: usize = 1 << 20;
@@ -33,6 +40,8 @@ struct Job {
     key: Range<usize>,
     last_try: LastTry,
     past: Option<Range<usize>>,
+    /// Where the payload of its last record ends.
+    last_end: usize,
 }
 
 /// All that is remembered of jobs.
@@ -47,6 +56,12 @@ pub struct Store {
     found: Found,
     writer: Option<Writer>,
     syncer: Option<Syncer>,
+    /// The boot on which a run began that did not end.
+    open_on: Option<Range<usize>>,
+    /// Records may be lost: of a job that is not known nothing can be said.
+    has_lost: bool,
+    /// This run has said that it began.
+    has_begun: bool,
     /// What is wrong with the file, for a warning.
     pub damage: Option<String>,
 }
@@ -56,6 +71,20 @@ fn hash(key: &[u8]) -> u64 {
     let mut hasher = FxBuildHasher.build_hasher();
     hasher.write(key);
     hasher.finish()
+}
+
+/// Names this start of the machine: what was written since is not lost while it runs.
+fn this_boot() -> Vec<u8> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+/// Gives a damaged file a second name, so that its place is never empty; a folder moves.
+fn keep_aside(path: &Path, aside: &Path) -> io::Result<()> {
+    match std::fs::hard_link(path, aside) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => std::fs::rename(path, aside),
+    }
 }
 
 impl Store {
@@ -87,12 +116,19 @@ impl Store {
         };
         if found.n_damaged > 0 {
             store.damage = Some(format!("`{shown}` has {} damaged bytes", found.n_damaged));
+        } else if found.is_empty_file() {
+            store.damage = Some(format!("`{shown}` is empty"));
         }
         store.bytes = std::mem::take(&mut found.bytes);
         for record in found.records.clone() {
             store.take_in(record);
         }
         store.found = found;
+        if let Some(boot) = &store.open_on
+            && store.bytes[boot.clone()] != *this_boot()
+        {
+            store.has_lost = true;
+        }
         Ok(store)
     }
 
@@ -104,6 +140,15 @@ impl Store {
             self.texts.insert(id, payload.start + 9..payload.end);
             return Some(());
         }
+        match kind {
+            BEGAN => self.open_on = Some(payload.start + 1..payload.end),
+            ENDED => self.open_on = None,
+            LOST => self.has_lost = true,
+            _ => {}
+        }
+        if matches!(kind, BEGAN | ENDED | LOST) {
+            return Some(());
+        }
         let n_before = rest.len();
         let key = take_text(&mut rest)?;
         let n_head = n_before - rest.len();
@@ -112,6 +157,7 @@ impl Store {
         let body = key.end..payload.end;
         let at = self.job_at(key);
         let job = &mut self.jobs[at];
+        job.last_end = payload.end;
         match kind {
             STARTED => job.last_try = LastTry::Unfinished,
             FAILED => job.last_try = LastTry::Failed,
@@ -141,6 +187,7 @@ impl Store {
                     key,
                     last_try: LastTry::Failed,
                     past: None,
+                    last_end: 0,
                 });
                 jobs.len() as u32 - 1
             })
@@ -172,15 +219,15 @@ impl Store {
         }
     }
 
-    /// Opens the file for appending. The state folder must be locked. A damaged file is set aside,
-    /// and what was good in it written to a new one; so is one that is mostly out of date.
+    /// Opens the file for appending. The state folder must be locked. A damaged file stays beside
+    /// a new one with what was good in it; one that is mostly out of date is written anew.
     pub fn begin(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         let context = || format!("write `{}`", path.display());
         if self.damage.is_some() {
             let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
-            let aside = self.path.with_extension(format!("damaged-{now}"));
-            std::fs::rename(&self.path, aside).with_context(context)?;
+            keep_aside(&path, &path.with_extension(format!("damaged-{now}")))
+                .with_context(context)?;
         }
         let live = self.live();
         let n_live: usize = live.iter().map(Range::len).sum();
@@ -189,38 +236,51 @@ impl Store {
         let writer = if goes_on {
             Writer::append_to(&self.path, &self.found, self.bytes.len() as u64)
         } else {
-            Writer::create(&self.path, live.into_iter().map(|range| &self.bytes[range]))
+            let lost = self.is_doubtful().then_some(&[LOST][..]);
+            let live = live.into_iter().map(|range| &self.bytes[range]);
+            Writer::create(&self.path, lost.into_iter().chain(live))
         };
-        let writer = writer.with_context(context)?;
+        let mut writer = writer.with_context(context)?;
+        if goes_on && self.has_lost {
+            writer.append([&[LOST][..]]).with_context(context)?;
+        }
         self.syncer = Some(Syncer::start(writer.file().with_context(context)?));
         self.writer = Some(writer);
         Ok(())
     }
 
+    fn is_doubtful(&self) -> bool {
+        self.has_lost || self.damage.is_some()
+    }
+
     /// The payloads that are still of use.
     fn live(&self) -> Vec<Range<usize>> {
-        let mut live: Vec<Range<usize>> = self
-            .texts
-            .values()
-            .map(|range| range.start - 9..range.end)
-            .collect();
-        live.sort_by_key(|range| range.start);
+        let mut live = Vec::new();
+        let mut texts = HashSet::new();
         for record in &self.found.records {
-            let payload = &self.bytes[record.clone()];
-            let is_last = |mut rest: &[u8]| -> Option<bool> {
-                let job = self.job(take_text(&mut rest)?)?;
-                Some(match payload[0] {
-                    DONE => job.past.as_ref().is_some_and(|past| past.end == record.end),
-                    STARTED => job.last_try == LastTry::Unfinished,
-                    FAILED => job.last_try == LastTry::Failed,
-                    _ => false,
-                })
+            let Some((&kind, mut rest)) = self.bytes[record.clone()].split_first() else {
+                continue;
             };
-            if !payload.is_empty() && payload[0] != TEXT && is_last(&payload[1..]) == Some(true) {
+            if !matches!(kind, STARTED | FAILED | DONE) {
+                continue;
+            }
+            let Some(job) = take_text(&mut rest).and_then(|key| self.job(key)) else {
+                continue;
+            };
+            let is_past = job.past.as_ref().is_some_and(|past| past.end == record.end);
+            if is_past && let Some(past) = Past::read(rest) {
+                texts.extend([past.recipe, past.params]);
+            }
+            if is_past || job.last_end == record.end {
                 live.push(record.clone());
             }
         }
-        live
+        // Before the records that name them.
+        let texts = texts.iter().filter_map(|id| self.texts.get(id));
+        let mut all: Vec<Range<usize>> = texts.map(|text| text.start - 9..text.end).collect();
+        all.sort_by_key(|text| text.start);
+        all.extend(live);
+        all
     }
 
     /// Writes one record and notes it.
@@ -235,8 +295,24 @@ impl Store {
     fn written(&mut self, start: usize) -> anyhow::Result<()> {
         let range = start..self.bytes.len();
         if let Some(writer) = &mut self.writer {
+            let context = || format!("write `{}`", self.path.display());
+            if !self.has_begun {
+                // On disk before anything runs, so that it is seen if all that follows is lost.
+                let began = [&[BEGAN], &this_boot()[..]].concat();
+                writer
+                    .append([&began[..]])
+                    .and_then(|()| writer.sync())
+                    .with_context(context)?;
+                self.has_begun = true;
+            }
+            if self.syncer.as_ref().is_some_and(Syncer::has_ended)
+                && let Some(syncer) = self.syncer.take()
+            {
+                // What the disk refused once it may have lost: no going on.
+                syncer.finish().with_context(context)?;
+            }
             let appended = writer.append([&self.bytes[range.clone()]]);
-            appended.with_context(|| format!("write `{}`", self.path.display()))?;
+            appended.with_context(context)?;
             if let Some(syncer) = &self.syncer {
                 syncer.is_needed();
             }
@@ -280,8 +356,20 @@ impl History for Store {
         self.add(FAILED, job, |_| {})
     }
 
+    fn is_complete(&self) -> bool {
+        !self.is_doubtful()
+    }
+
     fn close(&mut self) -> anyhow::Result<()> {
-        self.writer = None;
+        if let Some(mut writer) = self.writer.take()
+            && self.has_begun
+        {
+            let appended = writer.append([&[ENDED][..]]);
+            appended.with_context(|| format!("write `{}`", self.path.display()))?;
+            if let Some(syncer) = &self.syncer {
+                syncer.is_needed();
+            }
+        }
         match self.syncer.take() {
             Some(syncer) => {
                 let ended = syncer.finish();

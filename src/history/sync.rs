@@ -4,34 +4,50 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The thread. It ends when this is dropped or finished.
+/// The thread. It ends when this is dropped or finished, and after an error.
 #[derive(Debug)]
 pub struct Syncer {
-    /// Holds at most one wish: more mean no more.
     wishes: SyncSender<()>,
+    /// A sync is to come: no more wishes are sent until it begins.
+    is_wished: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl Syncer {
     pub fn start(file: File) -> Syncer {
         let (wishes, wished) = sync_channel(1);
-        let thread = std::thread::spawn(move || serve(&file, &wished));
-        Syncer { wishes, thread }
+        let is_wished = Arc::new(AtomicBool::new(false));
+        let shared = is_wished.clone();
+        let thread = std::thread::spawn(move || serve(&file, &wished, &shared));
+        Syncer {
+            wishes,
+            is_wished,
+            thread,
+        }
     }
 
     /// Something was written.
     pub fn is_needed(&self) {
-        // Full: a sync is to come anyway. Gone: the error comes with `finish`.
-        self.wishes.try_send(()).ok();
+        if !self.is_wished.swap(true, Ordering::SeqCst) {
+            // Gone: the error comes with `finish`.
+            self.wishes.try_send(()).ok();
+        }
     }
 
-    /// Syncs once more and ends the thread; the first error that there was.
+    /// Whether a sync has failed: nothing else ends the thread before it is finished.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Syncs what was not yet, and ends the thread; the first error that there was.
     pub fn finish(self) -> io::Result<()> {
         drop(self.wishes);
         self.thread
@@ -40,19 +56,45 @@ impl Syncer {
     }
 }
 
-fn serve(file: &File, wished: &Receiver<()>) -> io::Result<()> {
-    let mut is_open = true;
-    while is_open {
-        // Waits for a wish, then gathers those of the next moments.
-        is_open = wished.recv().is_ok();
-        if is_open {
-            let end = wished.recv_timeout(PAUSE);
-            is_open = !matches!(end, Err(RecvTimeoutError::Disconnected));
-            if is_open && end.is_ok() {
-                std::thread::sleep(PAUSE / 4);
-            }
-        }
+/// Sleeps until there is a wish, lets those of the next moments gather, and syncs.
+fn serve(file: &File, wished: &Receiver<()>, is_wished: &AtomicBool) -> io::Result<()> {
+    while wished.recv().is_ok() {
+        // No second wish comes meanwhile, so this is the pause or the end.
+        wished.recv_timeout(PAUSE).ok();
+        is_wished.store(false, Ordering::SeqCst);
         file.sync_data()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_error_ends_the_thread_and_is_told() {
+        // What cannot be synced: the kernel says so of a pipe.
+        let (reader, _writer) = rustix::pipe::pipe().unwrap();
+        let syncer = Syncer::start(File::from(reader));
+        assert!(!syncer.has_ended());
+        syncer.is_needed();
+        let began = Instant::now();
+        while !syncer.has_ended() && began.elapsed() < PAUSE * 50 {
+            std::thread::sleep(PAUSE / 10);
+        }
+        syncer.is_needed();
+        assert!(syncer.has_ended());
+        assert!(syncer.finish().is_err());
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_the_pause() {
+        let syncer = Syncer::start(tempfile::tempfile().unwrap());
+        (0..1000).for_each(|_| syncer.is_needed());
+        let began = Instant::now();
+        syncer.finish().unwrap();
+        assert!(began.elapsed() < PAUSE);
+    }
 }

@@ -18,6 +18,9 @@ use crate::stale::record;
 /// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
 pub(super) const TAIL: usize = 16 << 10;
 
+/// How long jobs that get a KILL may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How often sinks hear that nothing happens.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -385,13 +388,38 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The executor is gone: what ran counts as cut off, and old outputs come back.
+    /// Ends what runs, so that nothing writes to outputs any more.
+    fn end_running(&mut self) {
+        if self.executor.signal(None, Signal::Kill).is_err() {
+            return;
+        }
+        let end = Instant::now() + PATIENCE;
+        while !self.running.is_empty() {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok(Msg::Report(Report::Ended { task, .. })) => {
+                    if let Some(running) = self.running.remove(&task) {
+                        self.cut_off(&running);
+                    }
+                }
+                Ok(Msg::Report(Report::Lost(_))) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn cut_off(&mut self, running: &super::Running) {
+        self.clean_up(running);
+        self.emit_unstarted(running.job, Status::Killed);
+    }
+
+    /// The machine or the executor has failed: what runs is cut off, and old outputs come back.
     fn give_up(&mut self) {
+        self.end_running();
         let tasks: Vec<_> = self.running.keys().copied().collect();
         for task in tasks {
             if let Some(running) = self.running.remove(&task) {
-                self.clean_up(&running);
-                self.emit_unstarted(running.job, Status::Killed);
+                self.cut_off(&running);
             }
         }
         for idx in self.nodes.ids() {

@@ -10,6 +10,7 @@ use std::io;
 use bstr::{BStr, BString, ByteSlice};
 
 use crate::disk::{Disk, DiskMut};
+use crate::history::{History, LastTry};
 use crate::pattern::facts;
 
 /// How much failed tries may leave in the trash, in bytes. What the newest run left always stays.
@@ -60,12 +61,16 @@ impl<'d> Store<'d> {
         format!("{}/tmp/{}/{n}", self.state, self.run).into()
     }
 
-    /// Moves the outputs that are there aside. On an error all is as before.
-    pub fn put_aside<'p>(&mut self, outputs: impl Iterator<Item = &'p BStr>) -> io::Result<Aside> {
+    /// Moves the outputs of a job that are there aside. On an error all is as before.
+    pub fn put_aside<'p>(
+        &mut self,
+        job: &[u8],
+        outputs: impl Iterator<Item = &'p BStr>,
+    ) -> io::Result<Aside> {
         let mut aside = Aside::default();
         for output in outputs {
             let output = BStr::new(facts::without_slash(output));
-            match self.move_aside(output) {
+            match self.move_aside(job, output) {
                 Ok(moved) => aside.moved.extend(moved),
                 Err(error) => {
                     self.bring_back(&aside).ok();
@@ -76,7 +81,7 @@ impl<'d> Store<'d> {
         Ok(aside)
     }
 
-    fn move_aside(&mut self, output: &BStr) -> io::Result<Option<Moved>> {
+    fn move_aside(&mut self, job: &[u8], output: &BStr) -> io::Result<Option<Moved>> {
         if !self.disk.is_there(output)? {
             return Ok(None);
         }
@@ -87,11 +92,11 @@ impl<'d> Store<'d> {
         let note = BString::from(format!("{inside}.note"));
         let mut place = inside;
         // The note first: a note without its file is harmless, a file without its note is lost.
-        self.write_note(&note, output, &place)?;
+        self.write_note(&note, output, &place, job)?;
         let mut moved = self.disk.rename(output, &place);
         if is_elsewhere(&moved) {
             place = self.beside(output, "aside");
-            self.write_note(&note, output, &place)?;
+            self.write_note(&note, output, &place, job)?;
             moved = self.disk.rename(output, &place);
         }
         match moved {
@@ -107,8 +112,9 @@ impl<'d> Store<'d> {
         }
     }
 
-    fn write_note(&self, note: &[u8], output: &[u8], place: &[u8]) -> io::Result<()> {
-        self.disk.write_file(note, &[output, b"\0", place].concat())
+    fn write_note(&self, note: &[u8], output: &[u8], place: &[u8], job: &[u8]) -> io::Result<()> {
+        self.disk
+            .write_file(note, &[output, b"\0", place, b"\0", job].concat())
     }
 
     /// A hidden name in the same folder.
@@ -171,21 +177,30 @@ impl<'d> Store<'d> {
         moved
     }
 
-    /// Puts back what runs that were cut off had put aside; a sentence for each. Removes their
-    /// temporary folders, and old trash beyond the quota.
+    /// Puts back what runs that were cut off had put aside, unless the job is known to have
+    /// succeeded since; a sentence for each. Removes their temporary folders, and old trash beyond
+    /// the quota.
     ///
     /// To be called while no other run can be at work in this state folder.
-    pub fn recover(&mut self) -> io::Result<Vec<String>> {
+    pub fn recover(&mut self, history: &dyn History) -> io::Result<Vec<String>> {
         let mut told = Vec::new();
         let aside = format!("{}/aside", self.state);
         for run in self.names(aside.as_bytes())? {
             let folder = [aside.as_bytes(), b"/", &run].concat();
             for name in self.names(&folder)? {
-                if let Some(output) = self.recover_one(&[&folder[..], b"/", &name[..]].concat())? {
+                let note = [&folder[..], b"/", &name[..]].concat();
+                if let Some(output) = self.recover_one(history, &note)? {
                     let output = output.as_bstr();
                     told.push(format!(
                         "{output}: put back as it was before a run that was cut off"
                     ));
+                }
+            }
+            // Files whose note is not there, or cannot be read: nobody knows where they belong.
+            for name in self.names(&folder)? {
+                if !name.ends_with(b".note") {
+                    let file = BString::from([&folder[..], b"/", &name[..]].concat());
+                    self.bring_to_trash(file.as_bstr(), b"unknown")?;
                 }
             }
             self.disk.remove(&folder)?;
@@ -195,20 +210,45 @@ impl<'d> Store<'d> {
         Ok(told)
     }
 
-    fn recover_one(&mut self, note: &[u8]) -> io::Result<Option<BString>> {
+    fn recover_one(&mut self, history: &dyn History, note: &[u8]) -> io::Result<Option<BString>> {
         if !note.ends_with(b".note") {
             return Ok(None);
         }
         let text = self.disk.read(note)?;
-        let Some((output, place)) = text.split_once_str(b"\0") else {
+        let mut fields = text.split_str(b"\0");
+        let (Some(output), Some(place), Some(job)) = (fields.next(), fields.next(), fields.next())
+        else {
             return Ok(None);
         };
         if !self.disk.is_there(place)? {
             return Ok(None);
         }
+        if self.has_succeeded(history, job, output)? {
+            self.bring_to_trash(BStr::new(place), facts::name(output))?;
+            return Ok(None);
+        }
         self.throw_away(BStr::new(output))?;
         self.disk.rename(place, output)?;
         Ok(Some(output.into()))
+    }
+
+    /// Whether the job ended well after its old output was put aside: the run was cut off before
+    /// that was dropped.
+    fn has_succeeded(&self, history: &dyn History, job: &[u8], output: &[u8]) -> io::Result<bool> {
+        let Some(last) = history.last(job).filter(|_| history.is_complete()) else {
+            return Ok(false);
+        };
+        let (LastTry::Done, Some(past)) = (last.last_try, last.past) else {
+            return Ok(false);
+        };
+        let path = facts::without_slash(output);
+        let mut outputs = past.outputs();
+        let Some(file) = outputs.find(|file| facts::without_slash(file.path) == path) else {
+            // A split's, which did not come again.
+            return Ok(true);
+        };
+        let stat = self.disk.stat(output)?;
+        Ok(stat.is_some_and(|stat| stat.modified == file.time && stat.size == file.size))
     }
 
     /// Removes the trash of the oldest runs until the rest is within `quota` bytes.

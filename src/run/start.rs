@@ -1,7 +1,7 @@
 //! The start of a try: look at the inputs, put old outputs aside, make folders, render, send.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -52,8 +52,18 @@ impl Engine<'_> {
                 self.stop(why.clone());
                 return Err(Failure::Engine(why));
             }
-            self.put_old_outputs_aside(job)
-                .map_err(|error| engine("move old outputs aside", &error))?;
+            self.put_old_outputs_aside(job).map_err(|error| {
+                let failure = engine("move old outputs aside", &error);
+                // No place for a note in the state folder: the next job would fare no better.
+                if matches!(
+                    error.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) && let Failure::Engine(why) = &failure
+                {
+                    self.stop(why.clone());
+                }
+                failure
+            })?;
         }
         self.make_folders(job)?;
         let task = TaskId(self.n_tasks);
@@ -143,6 +153,7 @@ impl Engine<'_> {
     }
 
     fn put_old_outputs_aside(&mut self, job: JobId) -> io::Result<()> {
+        let key: BString = self.plan.key(job).into();
         let rule = self.plan.rule_of(self.context.workflow, job);
         let is_split = rule.makes_unknown_files();
         let outputs = match is_split {
@@ -150,7 +161,7 @@ impl Engine<'_> {
             false => self.paths(self.plan.outputs(job)),
         };
         let is_by_hand = self.is_by_hand(job)?;
-        let mut aside = self.store.put_aside(outputs.iter().map(BStr::new))?;
+        let mut aside = self.store.put_aside(&key, outputs.iter().map(BStr::new))?;
         aside.is_by_hand = is_by_hand;
         self.aside.insert(job, aside);
         if is_split {

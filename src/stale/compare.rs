@@ -20,6 +20,8 @@ pub(super) struct Compare<'a> {
     pub job: JobId,
     /// The job's outputs; a split's are those that its record names.
     pub outputs: &'a [PathId],
+    /// Whether a newer time with the same size is a touch. Not where records may be lost.
+    pub trusts_touch: bool,
     /// Inputs that a job which will run makes: looked at again when it has.
     pub is_to_come: &'a dyn Fn(PathId) -> bool,
 }
@@ -41,15 +43,28 @@ impl Compare<'_> {
 
     /// An output is not what the job made. A newer time with the same size is taken as a touch.
     fn outputs_differ(&self, past: &Past) -> Option<Reason> {
-        for (file, &path) in past.outputs().zip(self.outputs) {
-            if let Look::There { time, size } = self.facts.get(path)
-                && self.plan.path(path) == file.path
-                && (size != file.size || time < file.time)
-            {
+        let mut old = past.outputs();
+        for &path in self.outputs {
+            let text = self.plan.path(path);
+            let Some(file) = old.next().filter(|file| text == file.path) else {
+                // Not one that the recorded job made.
+                return Some(Reason::OutputChanged(path));
+            };
+            let is_other = match self.facts.get(path) {
+                // A folder is looked at for existence.
+                Look::There { .. } if text.ends_with(b"/") => false,
+                Look::There { time, size } => {
+                    let is_moved = time < file.time || !self.trusts_touch && time > file.time;
+                    size != file.size || is_moved
+                }
+                Look::Missing | Look::Unknown => false,
+            };
+            if is_other {
                 return Some(Reason::OutputChanged(path));
             }
         }
-        None
+        let last = self.outputs.last().filter(|_| old.next().is_some());
+        last.map(|&path| Reason::OutputChanged(path))
     }
 
     fn inputs_differ(&self, past: &Past) -> Option<Reason> {
@@ -84,17 +99,31 @@ impl Compare<'_> {
     }
 }
 
-/// The captures of a job that reach its recipe: names as numbers in the text form, and values.
+/// The names of output words behind the first, which names the job.
+const MORE_OUTPUTS: [&[u8]; 3] = [b"second output", b"third output", b"other output"];
+
+/// The captures of a job that reach its recipe, by name. Those of a split have its further output
+/// words among them: what it made does not tell them.
 pub(super) fn captures<'a>(
     plan: &'a Plan,
     names: &'a Interner<NameId>,
     job: JobId,
     print: &'a Print,
 ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    let words = match print.is_split {
+        true => plan.outputs(job).get(1..).unwrap_or(&[]),
+        false => &[],
+    };
+    let word = |(at, path): (usize, &PathId)| {
+        let name = MORE_OUTPUTS[at.min(MORE_OUTPUTS.len() - 1)];
+        (name, plan.path(*path) as &[u8])
+    };
+    let words = words.iter().enumerate().map(word);
     let reaches = |name| print.captures.contains(&name);
     plan.captures(job)
         .filter(move |(name, _)| reaches(*name))
         .map(|(name, value)| (names.get(name) as &[u8], value as &[u8]))
+        .chain(words)
 }
 
 fn is_as_it_was(look: Look, file: &File) -> bool {

@@ -88,7 +88,7 @@ pub enum Reason {
     RecipeChanged,
     /// A param, capture, environment variable or the shell.
     ParamsChanged,
-    /// It makes no files, and no record says that it is done.
+    /// No record says that it is done, where that counts: it makes no files, or records were lost.
     NoRecord,
     /// A job whose files it reads will run.
     Upstream(JobId),
@@ -374,6 +374,10 @@ impl Judge {
         {
             return Verdict::Stale(reason);
         }
+        if last.is_none() && self.level > Level::TIMES && !history.is_complete() {
+            // It may have been cut off, and the record of that be lost.
+            return Verdict::Stale(Reason::NoRecord);
+        }
         if let Some(last) = last {
             let compare = Compare {
                 plan,
@@ -383,6 +387,7 @@ impl Judge {
                 level: self.level,
                 job,
                 outputs,
+                trusts_touch: history.is_complete(),
                 is_to_come: &|path| plan.producer(path).is_some_and(|job| self.will_run(job)),
             };
             if let Some(reason) = compare.difference(&last) {

@@ -20,6 +20,8 @@ pub struct Print {
     pub params_text: BString,
     /// Captures that reach the recipe.
     pub captures: Vec<NameId>,
+    /// Its jobs make files that its words only describe.
+    pub is_split: bool,
 }
 
 /// The prints of all rules.
@@ -89,6 +91,7 @@ fn print(workflow: &Workflow, rule: &Rule) -> Print {
         recipe_text,
         params_text,
         captures,
+        is_split: rule.makes_unknown_files(),
     }
 }
 

@@ -106,7 +106,7 @@ impl Project {
         let id = format!("{:05}", self.n_runs);
         let mut history = Store::read(&self.state).unwrap();
         let mut store = outputs::Store::new(&disk, ".flow".into(), id.clone());
-        store.recover().unwrap();
+        store.recover(&history).unwrap();
         history.begin().unwrap();
         let (sources, workflow) = read(text);
         let listing = RefCell::new(Listing::new(&disk));
@@ -139,15 +139,15 @@ impl Project {
             log: Writer::new(&self.state, id),
             suspend: Box::new(|| ()),
             options: Options {
+                folder: "/work".into(),
                 jobs: 2,
+                mem_mib: None,
+                gpus: Vec::new(),
+                timeout: None,
                 max_fail: None,
                 retries: 0,
                 shuffle: Some(trouble.shuffle),
                 tells_output: false,
-                mem_mib: None,
-                gpus: Vec::new(),
-                timeout: None,
-                folder: Default::default(),
             },
         });
         let summary = summary.unwrap();

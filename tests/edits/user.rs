@@ -95,9 +95,8 @@ impl User {
             2 => {
                 // From a backup: the size of old, and older.
                 let size = disk.read(path.as_bytes()).unwrap().len();
-                let stat = disk.stat(path.as_bytes()).unwrap().unwrap();
                 disk.write(&path, "?".repeat(size));
-                disk.set_time(&path, Time(stat.modified.0 - 1));
+                disk.set_time(&path, Time(1));
                 self.forged.insert(path.clone());
                 format!("older {path}")
             }
