@@ -520,6 +520,21 @@ mod check {
     }
 
     #[test]
+    fn nobody_is_asked_about_what_runs_anyway() {
+        let project = Project::new(
+            "transform a: ./in -> a\n    cp {input} {output}\n\n\
+             [check \"echo asked >> asked\"]\ntransform b: a suffix a -> b\n    cp {input} {output}\n",
+        );
+        project.write("in", "").write("b", "");
+        for args in [&["plan"][..], &["plan", "--force", "b"]] {
+            project.flow(args).expect(0);
+        }
+        assert!(!project.has("asked"));
+        project.flow(&["run"]).expect(0);
+        assert_eq!(project.read("asked"), "asked\n", "once `a` has run");
+    }
+
+    #[test]
     fn many_are_asked_at_once() {
         let project = Project::new(
             "[check \"mkdir -p at; touch at/{s}; until test -e at/b && test -e at/a; do sleep 0.01; done\"]\n\
@@ -813,5 +828,34 @@ transform compile: src/*.src suffix .src -> obj/{stem}.o
             .expect(0)
             .says(&["its input `inc` changed while it ran"]);
         assert_eq!(project.planned(&[]), ["a a"]);
+    }
+}
+
+mod signals {
+    use std::time::{Duration, Instant};
+
+    use common::{end, signal};
+    use rustix::process::Signal;
+
+    use super::*;
+
+    #[test]
+    fn end_what_runs_beside_the_jobs_too() {
+        let then = Project::new(
+            "[then \"touch begun; sleep 60\"]\noriginate a -> a\n    touch {output}\n",
+        );
+        let check = Project::new(
+            "originate a -> a\n    touch {output}\n\n\
+             [check \"touch begun; sleep 60\"]\ntransform b: a suffix a -> b\n    touch {output}\n",
+        );
+        check.write("b", "");
+        for project in [then, check] {
+            let start = Instant::now();
+            let child = project.start(&["run"]);
+            project.wait_for("begun");
+            signal(&child, Signal::TERM);
+            end(child).expect(143);
+            assert!(start.elapsed() < Duration::from_secs(20));
+        }
     }
 }

@@ -72,7 +72,11 @@ pub fn judge<'a>(
     shown.extend(inactive_targets(&opened.workflow, targets));
     let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
     let discovered = match DiscoveredFile::read(&opened.state) {
-        Ok(discovered) => discovered,
+        Ok(mut discovered) => {
+            let damage = discovered.notes.damage.take();
+            shown.extend(damage.map(|damage| Diag::warning("W0343", damage)));
+            discovered
+        }
         Err(error) => {
             anstream::eprintln!("error: {error:#}");
             return Err(Exit::Machine);

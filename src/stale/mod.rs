@@ -225,7 +225,7 @@ impl Judge {
             .filter(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged)
             .collect();
         self.facts.look(plan, disk, &jobs, &mut self.unreadable);
-        let checked = self.run_checks(plan, context, disk, &jobs);
+        let checked = self.run_checks(plan, context, disk, history, &jobs);
         let mut fresh_splits = Vec::new();
         for job in jobs {
             let rule = plan.rule_of(context.workflow, job);
@@ -358,8 +358,11 @@ impl Judge {
             if let Some(Checked::Failed(why)) = checked {
                 self.failed_checks.push((job, why.clone()));
             }
-            return match checked {
-                Some(Checked::Fresh) => Verdict::Fresh,
+            return match (checked, plan.outputs(job).first()) {
+                (Some(Checked::Fresh), _) => Verdict::Fresh,
+                (None, Some(&wanted)) if outputs.is_empty() => {
+                    Verdict::Stale(Reason::OutputMissing(wanted))
+                }
                 _ => Verdict::Stale(Reason::CheckCommand),
             };
         }
