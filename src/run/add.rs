@@ -82,8 +82,11 @@ impl Engine<'_> {
         for &job in jobs {
             self.nodes.push(Node::Job(job));
         }
-        for &job in jobs {
-            self.add_then(self.plan.jobs[job].rule);
+        let mut rules: Vec<RuleId> = jobs.iter().map(|job| self.plan.jobs[*job].rule).collect();
+        rules.sort();
+        rules.dedup();
+        for rule in rules {
+            self.add_then(rule);
         }
         for &job in jobs {
             let rule = self.plan.jobs[job].rule;

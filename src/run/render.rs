@@ -151,7 +151,7 @@ pub(super) fn render_recipe(
 }
 
 /// The words that start a recipe, and its text where a program reads that.
-fn launch<'v>(
+pub(super) fn launch<'v>(
     recipe: &Recipe,
     mut fill: impl FnMut(&Hole) -> Filled<'v>,
 ) -> anyhow::Result<(Vec<BString>, Option<Script>)> {
@@ -170,40 +170,6 @@ fn launch<'v>(
     Ok((program.clone(), Some(Script { text, way })))
 }
 
-/// Fills a command that runs once for a whole rule, whose outputs are `outputs`.
-pub(super) fn render_then(
-    plan: &Plan,
-    workflow: &Workflow,
-    rule: &Rule,
-    recipe: &Recipe,
-    outputs: &[PathId],
-) -> anyhow::Result<Rendered> {
-    let (argv, script) = launch(recipe, |hole| match recipe.expr(hole) {
-        Some(Expr::Text(value)) => text(vec![Cow::Borrowed(BStr::new(value))]),
-        Some(Expr::List(values)) => {
-            let values = values.iter().map(|value| Cow::Borrowed(BStr::new(value)));
-            text(values.collect())
-        }
-        Some(Expr::Rule) => text(vec![Cow::Borrowed(BStr::new(&rule.name))]),
-        Some(Expr::Files { index, fact, .. }) => chosen(plan, None, outputs, *index, *fact),
-        // Anything else is refused when the workflow is read.
-        _ => text(Vec::new()),
-    })?;
-    let everywhere = workflow.env.iter().cloned();
-    let own = rule
-        .around
-        .env
-        .iter()
-        .filter_map(|(name, word)| Some((name.clone(), word.literal()?)));
-    let env = everywhere.chain(own);
-    Ok(Rendered {
-        argv,
-        script,
-        env: env.map(|(name, value)| (name.into(), value)).collect(),
-        ..Rendered::default()
-    })
-}
-
 /// A path as it can be used in the folder where the recipe runs: behind `base`, if there is one.
 fn placed<'p>(base: Option<&BStr>, path: &'p BStr) -> Cow<'p, BStr> {
     match base {
@@ -216,7 +182,7 @@ fn placed<'p>(base: Option<&BStr>, path: &'p BStr) -> Cow<'p, BStr> {
 }
 
 /// Some of `files`, or what their paths tell.
-fn chosen<'p>(
+pub(super) fn chosen<'p>(
     plan: &'p Plan,
     base: Option<&BStr>,
     files: &[PathId],
@@ -251,7 +217,8 @@ fn chosen<'p>(
     }
 }
 
-fn text<'v>(values: Vec<Cow<'v, BStr>>) -> Filled<'v> {
+/// A value that is no file's name.
+pub(super) fn text<'v>(values: Vec<Cow<'v, BStr>>) -> Filled<'v> {
     Filled {
         kind: ValueKind::Text,
         values,

@@ -4,19 +4,21 @@
 //! it succeeds, across runs; one that comes too early (jobs are left that this run does not look
 //! at) stays owed.
 
+use std::borrow::Cow;
+
 use bstr::{BStr, BString};
 
 use super::errand::What;
-use super::render::render_then;
+use super::render::{chosen, launch, text};
 use super::{Engine, Node, Rendered};
 use crate::dense::Id;
 use crate::event::{End, EventKind, Failure, JobFinished, JobName, Status};
 use crate::history::output::Kind as LogKind;
 use crate::pattern::facts;
-use crate::plan::PathId;
+use crate::plan::{PathId, Plan};
 use crate::sched::{self, Job, JobIdx, Kind, Need, OnReady};
 use crate::stale::Verdict;
-use crate::workflow::{RuleId, Then};
+use crate::workflow::{Expr, Recipe, Rule, RuleId, Then, Workflow};
 
 impl Engine<'_> {
     /// Has the rules that owe something from an earlier run do it in this one.
@@ -191,4 +193,38 @@ impl Engine<'_> {
         };
         self.emit(EventKind::JobFinished(finished));
     }
+}
+
+/// Fills a command that runs once for a whole rule, whose outputs are `outputs`.
+fn render_then(
+    plan: &Plan,
+    workflow: &Workflow,
+    rule: &Rule,
+    recipe: &Recipe,
+    outputs: &[PathId],
+) -> anyhow::Result<Rendered> {
+    let (argv, script) = launch(recipe, |hole| match recipe.expr(hole) {
+        Some(Expr::Text(value)) => text(vec![Cow::Borrowed(BStr::new(value))]),
+        Some(Expr::List(values)) => {
+            let values = values.iter().map(|value| Cow::Borrowed(BStr::new(value)));
+            text(values.collect())
+        }
+        Some(Expr::Rule) => text(vec![Cow::Borrowed(BStr::new(&rule.name))]),
+        Some(Expr::Files { index, fact, .. }) => chosen(plan, None, outputs, *index, *fact),
+        // Anything else is refused when the workflow is read.
+        _ => text(Vec::new()),
+    })?;
+    let everywhere = workflow.env.iter().cloned();
+    let own = rule
+        .around
+        .env
+        .iter()
+        .filter_map(|(name, word)| Some((name.clone(), word.literal()?)));
+    let env = everywhere.chain(own);
+    Ok(Rendered {
+        argv,
+        script,
+        env: env.map(|(name, value)| (name.into(), value)).collect(),
+        ..Rendered::default()
+    })
 }

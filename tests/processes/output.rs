@@ -1,7 +1,9 @@
 //! What programs write, and how much of it comes through.
 
+use std::fs;
+
 use flow::event::End;
-use flow::exec::Signal;
+use flow::exec::{Signal, Task};
 
 use crate::Test;
 use crate::processes::{World, eventually, has_ended, peak_kib, setup, sh, status};
@@ -29,7 +31,46 @@ pub const TESTS: &[Test] = &[
         "nobody_waits_for_who_holds_the_output",
         nobody_waits_for_who_holds_the_output,
     ),
+    (
+        "files_take_what_is_written_to_them",
+        files_take_what_is_written_to_them,
+    ),
 ];
+
+fn files_take_what_is_written_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut base = setup();
+    base.folder = folder.path().to_str().unwrap().into();
+    let mut world = World::with(&base);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    fs::write(folder.path().join("both"), "of an earlier try").unwrap();
+    for (stdout, stderr, reported) in [
+        ("out", "err", ""),
+        ("out", "", "b\n"),
+        ("", "err", "a\nc\n"),
+        ("both", "both", ""),
+    ] {
+        let task = Task {
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            // The names are those of the run's folder, wherever the task runs.
+            dir: "/".into(),
+            ..sh("echo a; echo b >&2; echo c")
+        };
+        let past = world.run(task);
+        assert_eq!(past.end, Some(End::Exited(0)));
+        assert_eq!(past.text(), reported, "{stdout} {stderr}");
+    }
+    assert_eq!(read("out"), "a\nc\n");
+    assert_eq!(read("err"), "b\n");
+    assert_eq!(read("both"), "a\nb\nc\n");
+    let past = world.run(Task {
+        stdout: "no/such".into(),
+        ..sh("echo a")
+    });
+    let why = "cannot write to `no/such`: no such file or directory".to_string();
+    assert_eq!(past.end, Some(End::NotStarted(why)));
+}
 
 fn output_keeps_its_order() {
     let mut world = World::new();
