@@ -42,6 +42,7 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         entries: Table::filled(n_rules, Vec::new()),
         made: Default::default(),
         stands: Default::default(),
+        behind_splits: Default::default(),
         gathers: Default::default(),
         waiting: Default::default(),
         known: Default::default(),

@@ -106,7 +106,7 @@ impl Plan {
             .iter()
             .map(|job| self.jobs[*job].rule)
             .collect();
-        rules.extend(self.stands.values().iter().filter_map(|stand| stand.rule));
+        rules.extend(&self.behind_splits);
         rules.sort();
         rules.dedup();
         for id in rules {

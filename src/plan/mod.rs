@@ -17,7 +17,7 @@ mod tuple;
 pub mod want;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bstr::{BStr, BString};
 
@@ -178,6 +178,8 @@ pub struct Plan {
     /// Files of the splits that are known.
     made: HashMap<JobId, Run>,
     pub stands: Table<StandId, Stand>,
+    /// Rules that have, or had, stand-ins.
+    behind_splits: BTreeSet<RuleId>,
     gathers: Table<GatherId, Gather>,
     waiting: HashMap<Entry, Vec<Consumer>>,
     /// Jobs whose inputs are known, upstream first. Grows.

@@ -227,6 +227,7 @@ impl Plan {
         captures: Run,
     ) -> super::StandId {
         let parent = self.current_stand;
+        self.behind_splits.extend(rule);
         self.stands.push(Stand {
             rule,
             on,

@@ -19,6 +19,8 @@ pub struct Wanted {
     rescan: bool,
     /// Globs of which the growing plan may bring more files.
     late_globs: Vec<Word>,
+    /// How many of the plan's stand-ins were looked at when it grew.
+    n_stands: usize,
 }
 
 impl Wanted {
@@ -161,11 +163,13 @@ impl Wanted {
     /// After the plan grew: a job that came by a wanted stand-in is wanted, and so is all that a
     /// wanted job turned out to need.
     pub fn grow(&mut self, plan: &Plan, context: Context, new: &[JobId]) {
-        for (id, stand) in plan.stands.iter() {
+        // Those of before were added with what they came by.
+        for (id, stand) in plan.stands.iter().skip(self.n_stands) {
             if stand.parent.is_some_and(|parent| self.has_stand(parent)) {
                 self.add(plan, context, [Entry::Stand(id)]);
             }
         }
+        self.n_stands = plan.stands.len();
         for &job in new {
             self.late_comes(plan, context, job);
             let by_stand = plan
