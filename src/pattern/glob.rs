@@ -7,6 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::class::Class;
 use super::{MAX_ALTERNATIVES, Part, Pattern, PatternError, alternatives, too_many_alternatives};
+use crate::disk::Entry;
 
 /// flow's own folder: no glob looks into it.
 const STATE_FOLDER: &[u8] = b".flow";
@@ -296,6 +297,15 @@ impl Wild {
             prefix,
             suffix,
         }
+    }
+
+    /// Those of a folder's entries, which are in byte order, whose names begin as this does: where
+    /// many globs look into one folder, each looks at its own part.
+    pub fn candidates<'e>(&self, entries: &'e [Entry]) -> &'e [Entry] {
+        let start = entries.partition_point(|entry| entry.name < self.prefix);
+        let rest = &entries[start..];
+        let n = rest.partition_point(|entry| entry.name.starts_with(&self.prefix));
+        &rest[..n]
     }
 
     /// Whether a folder's entry of that name is meant.

@@ -102,7 +102,7 @@ fn expand_line(
             }
             Component::Wild(wild) => {
                 let entries = listing.folder(BStr::new(&folder))?;
-                for entry in entries.iter().flat_map(|entries| entries.iter()) {
+                for entry in wild.candidates(entries.as_deref().map_or(&[], Vec::as_slice)) {
                     if entry.is_folder == is_last || !wild.matches(&entry.name) {
                         continue;
                     }
@@ -210,6 +210,9 @@ mod tests {
                 "a.fq b.fq raw-x/8.fq raw/1.fq raw/2.fq raw/gone.fq raw/s.x/6.fq raw/s/3.fq raw/s/t/4.fq",
             ),
             ("{b,a,b}.fq", "a.fq b.fq"),
+            ("r*w*/1.fq", "raw/1.fq"),
+            ("raw/s*/*", "raw/s.x/6.fq raw/s/3.fq"),
+            ("raw/t*", ""),
             ("ra*/", "raw-x/ raw/"),
             ("raw/*/", "raw/far/ raw/s.x/ raw/s/"),
             ("raw/", "raw/"),
