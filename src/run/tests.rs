@@ -284,6 +284,39 @@ fn a_split_brings_what_follows_it_in_mid_run() {
 }
 
 #[test]
+fn splits_follow_splits_in_mid_run() {
+    let text = "split s: big.txt -> p/*.p
+    job {job}
+subdivide d: s suffix .p -> d/{stem}.*.d
+    job {job}
+transform t: d suffix .d -> .t
+    job {job}
+merge all: t -> all.e
+    job {job}
+";
+    let acts = [
+        ("p/*.p", "makes p/1.p makes p/2.p"),
+        ("d/1.*.d", "makes d/1.a.d"),
+        ("d/2.*.d", "takes 3 makes d/2.a.d makes d/2.b.d"),
+    ];
+    let story = simulate(text, &["big.txt"], &acts, Options::default());
+    let ends = story.told.iter().filter(|line| !line.ends_with("starts"));
+    let ends: Vec<&str> = ends.map(String::as_str).collect();
+    assert_eq!(
+        ends,
+        [
+            "1 p/*.p ok",
+            "2 d/1.*.d ok",
+            "3 d/1.a.t ok",
+            "4 d/2.*.d ok",
+            "5 d/2.a.t ok",
+            "5 d/2.b.t ok",
+            "6 all.e ok",
+        ]
+    );
+}
+
+#[test]
 fn what_a_split_finds_unchanged_is_not_its_own() {
     let acts = [("p/*.p", "makes p/2.p")];
     let story = simulate(
