@@ -20,6 +20,8 @@ struct Group {
     files: Vec<PathId>,
     /// What each `with` word brought, each file once.
     extras: Vec<Vec<PathId>>,
+    /// The same, to ask whether a word has brought a file.
+    brought: HashSet<(usize, PathId)>,
     /// Captures of each member in turn.
     captures: Vec<Vec<(NameId, ValueId)>>,
 }
@@ -281,10 +283,9 @@ impl Plan {
         for (number, extra) in extras(rule).iter().enumerate() {
             naming.inputs.clear();
             self.fill_extra(context, id, number as u32, extra, naming);
-            let found = &mut group.extras[number];
             for path in &naming.inputs {
-                if !found.contains(path) {
-                    found.push(*path);
+                if group.brought.insert((number, *path)) {
+                    group.extras[number].push(*path);
                 }
             }
         }

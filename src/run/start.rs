@@ -1,6 +1,6 @@
 //! The start of a try: look at the inputs, put old outputs aside, make folders, render, send.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
@@ -10,7 +10,7 @@ use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
 use crate::pattern::facts;
-use crate::plan::JobId;
+use crate::plan::{JobId, PathId};
 use crate::sched::JobIdx;
 
 impl Engine<'_> {
@@ -220,7 +220,7 @@ impl Engine<'_> {
         }
         found.sort();
         found.dedup();
-        let inputs = self.plan.inputs(job);
+        let inputs: HashSet<PathId> = self.plan.inputs(job).iter().copied().collect();
         found.retain(|path| {
             self.plan
                 .paths

@@ -470,9 +470,10 @@ impl Judge {
                 }
             }
         }
-        let inputs = plan.inputs(job);
-        let mut seen = std::collections::HashSet::new();
-        files.retain(|file| !inputs.contains(file) && seen.insert(*file));
+        // Neither what it reads nor what another of its globs has brought.
+        let inputs = plan.inputs(job).iter().copied();
+        let mut seen: std::collections::HashSet<PathId> = inputs.collect();
+        files.retain(|file| seen.insert(*file));
         self.facts.look_at(plan, disk, &files, &mut self.unreadable);
         files
     }
