@@ -10,7 +10,7 @@ use super::param::Override;
 use super::scope::{Constants, Unknown};
 use super::space::{Found, Space};
 use super::table::{SampleTable, TableId};
-use super::{LimitId, RuleId, Workflow, attribute, captures, order, target};
+use super::{LimitId, RuleId, Workflow, attribute, captures, never, order, target};
 use crate::dense::{Id, Interner};
 use crate::lang::ast::{self, Ast};
 use crate::lang::{Diag, Sources};
@@ -156,6 +156,7 @@ impl Loader<'_> {
                 self.workflow.upstream_by_words = ordered.upstream_by_words;
                 self.workflow.fed_back = ordered.fed_back;
                 self.workflow.shapes = ordered.shapes;
+                self.diags.extend(never::find(&self.workflow));
             }
             Err(diag) => self.diags.push(diag),
         }

@@ -10,6 +10,7 @@ mod given;
 pub mod header;
 pub mod lint;
 pub mod load;
+mod never;
 pub mod order;
 pub mod param;
 pub mod recipe;
