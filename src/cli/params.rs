@@ -100,7 +100,7 @@ fn overrides(file: FileId, entries: Vec<Entry>, diags: &mut Vec<Diag>) -> Vec<Ov
         let first = found.iter().find(|other| other.name == entry.name);
         if let Some(first) = first.and_then(|first| first.span) {
             diags.push(
-                Diag::error("E0203", format!("`{}` has two values", entry.name))
+                Diag::error("E0003", format!("`{}` has two values", entry.name))
                     .at(span, "the second")
                     .and(first, "the first"),
             );

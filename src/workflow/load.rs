@@ -52,10 +52,10 @@ pub struct Loader<'a> {
 }
 
 /// Mistakes after which a file's names are not known.
-const UNREADABLE: [&str; 5] = ["E0002", "E0271", "E0277", "E0291", "E0292"];
+const UNREADABLE: [&str; 4] = ["E0271", "E0277", "E0291", "E0292"];
 
-/// Mistakes about names that are not known.
-const FOLLOWS: [&str; 6] = ["E0154", "E0230", "E0231", "E0252", "E0294", "E0295"];
+/// How the codes of mistakes about names begin.
+const FOLLOWS: [&str; 5] = ["E015", "E023", "E0252", "E0294", "E0295"];
 
 /// What `ast` means. Files that it names are added to `sources`. The workflow is whole only when no
 /// diagnostic is an error.
@@ -107,7 +107,7 @@ pub fn load(
     // A file that is used twice is wrong once.
     let mut diags: Vec<Diag> = Vec::new();
     for diag in loader.diags {
-        let follows = is_partial && FOLLOWS.contains(&diag.code);
+        let follows = is_partial && FOLLOWS.iter().any(|code| diag.code.starts_with(code));
         if !follows && !diags.contains(&diag) {
             diags.push(diag);
         }

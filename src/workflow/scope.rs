@@ -207,7 +207,7 @@ impl Scope<'_> {
         match found.and_then(|group| tuple.group(at, group)) {
             Some(number) => Ok(Expr::Group(number)),
             None => Err(
-                Diag::error("E0311", format!("the regex has no group {group}"))
+                Diag::error("E0239", format!("the regex has no group {group}"))
                     .at(hole.span, "asked for here"),
             ),
         }

@@ -217,7 +217,7 @@ impl Loader<'_> {
                     end: at + 3,
                 };
                 self.diags.push(
-                    Diag::error("E0002", format!("{what} is not UTF-8 text"))
+                    Diag::error("E0292", format!("{what} is not UTF-8 text"))
                         .at(span, "the first byte that is not")
                         .and(said, "named here"),
                 );
