@@ -385,6 +385,7 @@ fn descendants(plan: &Plan, path: PathId) -> Vec<JobId> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_change_makes_its_descendants_stale_and_nothing_else(
         seeds in prop::collection::vec(any::<Seed>(), 1..6),

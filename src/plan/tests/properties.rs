@@ -109,6 +109,7 @@ fn grown(world: &World, seed: u64, mut choose: impl FnMut(usize) -> usize) -> St
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn splits_may_run_in_any_order(
         seeds in prop::collection::vec(any::<Seed>(), 1..7),
