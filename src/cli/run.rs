@@ -161,7 +161,8 @@ fn sinks<'a>(options: &RunOptions, opened: &Opened) -> anyhow::Result<Vec<Box<dy
             log_command: log_command(options),
         },
     );
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(People { lines })];
+    let grace = options.grace;
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(People { lines, grace })];
     if let Some(events) = &options.events {
         let out: Box<dyn Write> = match events {
             EventsTo::Stdout => Box::new(io::stdout()),
@@ -204,12 +205,17 @@ fn log_command(options: &RunOptions) -> String {
 
 struct People {
     lines: Lines,
+    grace: std::time::Duration,
 }
 
 impl Sink for People {
     fn event(&mut self, event: &Event) {
         // A terminal that has gone must not end the jobs.
         self.lines.event(event).ok();
+    }
+
+    fn ending(&mut self, n_jobs: usize) {
+        self.lines.ending(n_jobs as u64, self.grace).ok();
     }
 
     fn tick(&mut self, now: jiff::Timestamp) {

@@ -327,6 +327,12 @@ impl<'a> Engine<'a> {
     fn interrupted(&mut self, signal: Interrupt) {
         self.interrupt.get_or_insert(signal);
         self.n_interrupts += 1;
+        let n_running = self.running.len();
+        if self.n_interrupts == 1 && n_running > 0 {
+            for sink in &mut self.sinks {
+                sink.ending(n_running);
+            }
+        }
         let now = self.now();
         self.sched.tell(now, sched::Msg::Stop);
         for running in self.running.values_mut() {

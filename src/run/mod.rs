@@ -63,6 +63,8 @@ pub enum Interrupt {
 /// Somebody who is told of everything that happens.
 pub trait Sink {
     fn event(&mut self, event: &Event);
+    /// So many jobs were told to end.
+    fn ending(&mut self, _n_jobs: usize) {}
     /// Nothing has happened for a while.
     fn tick(&mut self, _now: jiff::Timestamp) {}
 }

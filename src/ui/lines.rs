@@ -8,6 +8,7 @@ mod summary;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use bstr::{BString, ByteVec};
 use rustc_hash::FxHashMap;
@@ -114,6 +115,16 @@ impl Lines {
             self.say_missed(&mut text);
         }
         self.write(&text)
+    }
+
+    /// Jobs were told to end, and may take so long.
+    pub fn ending(&mut self, n_jobs: u64, grace: Duration) -> io::Result<()> {
+        let jobs = human::counted(n_jobs, "job");
+        let grace = human::duration(grace.as_secs_f64());
+        // A terminal has written `^C` where the line begins.
+        self.write(&format!(
+            "\nending {jobs} within {grace}; Ctrl-C once more kills at once\n"
+        ))
     }
 
     /// Says what has been summarised so far when it is time; to be called now and then while

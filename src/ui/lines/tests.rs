@@ -260,6 +260,17 @@ fn an_interrupted_run_lists_what_was_cut_off() {
 }
 
 #[test]
+fn the_wait_for_jobs_that_are_to_end_is_explained() {
+    let mut screen = Screen::plain(Detail::Quiet);
+    screen.lines.ending(2, Duration::from_secs(2)).unwrap();
+    let shown = screen.shown.0.lock().unwrap().clone();
+    assert_eq!(
+        String::from_utf8(shown).unwrap(),
+        "\nending 2 jobs within 2.0 s; Ctrl-C once more kills at once\n"
+    );
+}
+
+#[test]
 fn what_comes_too_fast_is_counted() {
     let mut screen = Screen::plain(Detail::Normal);
     screen.start(5000, 0);
