@@ -180,8 +180,10 @@ fn many_short_jobs_leave_nothing() {
     for (n, task) in tasks.into_iter().enumerate() {
         let past = world.end(task);
         assert_eq!(past.end, Some(End::Exited(n as i32 % 50)));
-        assert_eq!((past.text(), past.leftovers), (format!("{n}\n"), 0));
+        // On a busy machine `:` may end behind its job, and is then a leftover.
+        assert_eq!(past.text(), format!("{n}\n"));
     }
+    assert_eq!(n_marked(&world.mark), 0);
     let supervisor = world.local.supervisor();
     let open = std::fs::read_dir(format!("/proc/{supervisor}/fd"))
         .unwrap()
