@@ -38,19 +38,24 @@ fn flow(arguments: &[&str], folder: &Path) -> Result<String, String> {
     }
 }
 
-/// The code blocks of a page that are marked as being in LANGUAGE.
-fn code_blocks(page: &str, language: &str) -> Vec<String> {
+/// The code blocks of a page, each with its mark: `flow`, `text`, `text samples.tsv`.
+fn code_blocks(page: &str) -> Vec<(&str, String)> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         if let Some(mark) = line.strip_prefix("```") {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            if mark == language {
-                blocks.push(block.join("\n") + "\n");
-            }
+            blocks.push((mark, block.join("\n") + "\n"));
         }
     }
     blocks
+}
+
+/// Those with this mark.
+fn marked(page: &str, mark: &str) -> Vec<String> {
+    let blocks = code_blocks(page).into_iter();
+    let blocks = blocks.filter(|(found, _)| *found == mark);
+    blocks.map(|(_, block)| block).collect()
 }
 
 /// The `--options` in a text.
@@ -66,7 +71,14 @@ fn workflows_in_the_book_are_right() {
     let temp = TempDir::new().unwrap();
     let mut n_blocks = 0;
     for path in chapters() {
-        for block in code_blocks(&fs::read_to_string(&path).unwrap(), "flow") {
+        let page = fs::read_to_string(&path).unwrap();
+        // What a workflow of the page names is shown there as well, marked by its name.
+        for (mark, text) in code_blocks(&page) {
+            if let Some(file) = mark.strip_prefix("text ") {
+                fs::write(temp.path().join(file), text).unwrap();
+            }
+        }
+        for block in marked(&page, "flow") {
             n_blocks += 1;
             fs::write(temp.path().join("workflow.flow"), &block).unwrap();
             if let Err(said) = flow(&["check"], temp.path()) {
@@ -79,9 +91,16 @@ fn workflows_in_the_book_are_right() {
 
 #[test]
 fn options_in_the_book_are_there() {
-    let help: String = ["run", "plan", "check", "list", "log"]
+    let short = flow(&["-h"], root()).unwrap();
+    let list = short
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1);
+    let commands = list.map_while(|line| line.split_whitespace().next());
+    let help: String = commands
+        .filter(|command| *command != "help")
         .map(|command| flow(&[command, "--help"], root()).unwrap())
-        .concat();
+        .collect();
     let named = read("book/src/cli.md");
     let named = options(&named);
     assert!(named.len() > 10, "only {named:?} found in the book");
@@ -94,13 +113,13 @@ fn the_readme_shows_the_quickstart_as_it_is() {
     let workflow = read("examples/quickstart/workflow.flow");
     let table = read("examples/quickstart/expected/table.tsv");
     let readme = read("README.md");
-    let shown = code_blocks(&readme, "flow");
+    let shown = marked(&readme, "flow");
     assert_eq!(shown.len(), 1);
     assert!(
         workflow.contains(&shown[0]),
         "README.md shows something else than workflow.flow has"
     );
     for page in [readme, read("examples/quickstart/README.md")] {
-        assert!(code_blocks(&page, "text").contains(&table));
+        assert!(marked(&page, "text").contains(&table));
     }
 }
