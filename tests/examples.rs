@@ -234,8 +234,8 @@ fn quickstart() {
         );
     }
 
-    // A rule that is forced runs with the param that it is given.
-    let jobs = example.run(&["--force", "frequent", "--set", "top=3"]);
+    // A param reaches the recipes that name it.
+    let jobs = example.run(&["--set", "top=3"]);
     assert_eq!(first_outputs(&jobs), BTreeSet::from(["out/frequent.tsv"]));
     assert_eq!(example.read("out/frequent.tsv").lines().count(), 3);
 }
