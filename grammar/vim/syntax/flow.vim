@@ -41,12 +41,11 @@ syntax match flowPlaceholder contained /{\@!\%(\*\*\)\?[[:alpha:]_][^{},[:blank:
 syntax region flowString contained start=/"/ skip=/\\./ end=/"/ oneline contains=flowEscape,flowPlaceholder
 syntax region flowRaw contained start=/'/ end=/'/ oneline
 syntax match flowArrow contained /\%(^\|\s\)\zs->\ze\%(\s\|(\|$\)/
-syntax match flowContinued contained /\\$/ nextgroup=flowMore skipnl
-syntax match flowMore contained /^.*$/ contains=@flowWords
+syntax match flowContinued contained /\\$/
 syntax cluster flowWords contains=flowKeyword,flowEscape,flowGlob,flowPlaceholder,flowString,flowRaw,flowArrow,flowContinued,flowComment
 
-" An item is what begins at the start of a line.
-syntax match flowItem /^[[:alpha:]_].*$/ contains=flowVerb,flowSetting,@flowWords
+" An item is what begins at the start of a line, with those that a `\` joins to it.
+syntax match flowItem /^[[:alpha:]_]\%(\\\n\|.\)*/ contains=flowVerb,flowSetting,@flowWords
 syntax region flowAttributes start=/^\[/ end=/\]\s*\ze\%(#\|$\)/ contains=flowAttribute,flowString,flowRaw,flowPlaceholder
 
 " A recipe is what is indented under an item.
