@@ -123,7 +123,7 @@ fn check_column(loader: &mut Loader, before: &[Field], field: &Field) {
         );
     } else if let Some(first) = before.iter().find(|first| first.value == field.value) {
         loader.diags.push(
-            Diag::error("E0272", format!("two columns are called `{}`", field.value))
+            Diag::error("E0278", format!("two columns are called `{}`", field.value))
                 .at(field.span, "the second")
                 .and(first.span, "the first"),
         );
