@@ -29,7 +29,10 @@ fn open(state: &Path) -> Store {
 }
 
 /// All that is known, in a form that can be compared.
-fn known(state: &Path) -> Vec<(Vec<u8>, LastTry, Option<(u64, Vec<u8>)>)> {
+/// A job's key, how its last try ended, and of its record when it ended and its first input.
+type Known = (Vec<u8>, LastTry, Option<(u64, Vec<u8>)>);
+
+fn known(state: &Path) -> Vec<Known> {
     let store = Store::read(state).unwrap();
     let past = |past: Past| {
         let text = store.text(past.recipe).map(|text| text.to_vec());

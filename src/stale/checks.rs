@@ -38,7 +38,7 @@ impl Judge {
                 || !outputs.is_empty()
                 || self.past(history, plan.key(job)).is_some();
             let fresh = is_made.then_some(&Checked::Fresh);
-            let verdict = self.verdict_of(plan, context, history, rule, job, &outputs, fresh);
+            let verdict = self.verdict_of(plan, context, history, job, &outputs, fresh);
             if verdict == Verdict::Fresh && rule.check.is_some() {
                 asked.push(job);
             }

@@ -28,7 +28,7 @@ use crate::history::{Discovered, History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
-use crate::workflow::{Rule, RuleId, Workflow};
+use crate::workflow::{RuleId, Workflow};
 
 use compare::{Compare, Times};
 use print::Print;
@@ -234,9 +234,8 @@ impl Judge {
                 true => self.split_outputs(plan, context, disk, history, job),
                 false => plan.outputs(job).to_vec(),
             };
-            let rule = plan.rule_of(context.workflow, job);
             let checked = checked.get(&job);
-            let verdict = self.verdict_of(plan, context, history, rule, job, &files, checked);
+            let verdict = self.verdict_of(plan, context, history, job, &files, checked);
             self.verdicts[job] = verdict;
             if is_split && verdict == Verdict::Fresh {
                 self.note_foreign(plan, context, disk, job, &files);
@@ -298,11 +297,11 @@ impl Judge {
         plan: &Plan,
         context: Context,
         history: &dyn History,
-        rule: &Rule,
         job: JobId,
         outputs: &[PathId],
         checked: Option<&Checked>,
     ) -> Verdict {
+        let rule = plan.rule_of(context.workflow, job);
         let mut times = Times::default();
         let mut upstream = None;
         let extra = self.extra_inputs(job).to_vec();
