@@ -11,6 +11,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::explain::{self, Page};
 use super::options::{self, Format, Param, Progress, Request, Variable};
+use super::state_args::{
+    self, AcceptArgs, CleanArgs, HistoryArgs, StatusArgs, WhatIfArgs, WhyArgs,
+};
 use super::values;
 use crate::ui::When;
 
@@ -19,6 +22,7 @@ Examples:
   flow run                      bring everything in workflow.flow up to date
   flow run -j 8 report.tsv      only what report.tsv needs, 8 jobs at once
   flow plan                     what would run, and why
+  flow why report.tsv           why report.tsv would be made again
   flow check rna.flow           every mistake in rna.flow
   flow log trimmed/a.fq         what the job that makes trimmed/a.fq printed";
 
@@ -35,6 +39,7 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   flow plan                     what would run, and why
   flow plan report.tsv          only what report.tsv needs
+  flow plan -W ref.fa           what would run if ref.fa had just changed
   flow plan --commands          with the commands that would be run
   flow plan --json --all        every job, also fresh ones, as JSON Lines";
 
@@ -113,6 +118,26 @@ pub(super) enum Typed {
     #[command(before_long_help = FMT_EXAMPLES)]
     #[command(override_usage = "flow fmt [FILE]... [OPTIONS]")]
     Fmt(FmtArgs),
+    /// Say why a file or rule would run, or why not
+    #[command(before_long_help = state_args::WHY_EXAMPLES)]
+    #[command(override_usage = "flow why [WORKFLOW] FILE-or-RULE... [OPTIONS]")]
+    Why(WhyArgs),
+    /// Count jobs by rule: fresh, stale, missing, failed
+    #[command(before_long_help = state_args::STATUS_EXAMPLES)]
+    #[command(override_usage = "flow status [WORKFLOW] [TARGET]... [OPTIONS]")]
+    Status(StatusArgs),
+    /// Take targets as fresh as they are
+    #[command(before_long_help = state_args::ACCEPT_EXAMPLES)]
+    #[command(override_usage = "flow accept [WORKFLOW] [TARGET]... [OPTIONS]")]
+    Accept(AcceptArgs),
+    /// Show past runs and jobs
+    #[command(before_long_help = state_args::HISTORY_EXAMPLES)]
+    #[command(override_usage = "flow history [WORKFLOW] [FILE-or-JOB]... [OPTIONS]")]
+    History(HistoryArgs),
+    /// Remove what the workflow made
+    #[command(before_long_help = state_args::CLEAN_EXAMPLES)]
+    #[command(override_usage = "flow clean [WORKFLOW] [OPTIONS]")]
+    Clean(CleanArgs),
 }
 
 /// Options of every command, before or after its name.
@@ -277,6 +302,11 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SEED", hide_short_help = true)]
     #[arg(value_parser = values::parse_seed)]
     pub shuffle: Option<u64>,
+    /// Run nothing: stale outputs get new times, or are made empty, and count as done
+    #[arg(short, long, conflicts_with = "dry_run", hide_short_help = true)]
+    pub touch_only: bool,
+    #[command(flatten)]
+    pub what_if: WhatIfArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
     /// With -n: one JSON object per job
@@ -303,6 +333,8 @@ pub(super) struct PlanArgs {
     /// Also the commands
     #[arg(long)]
     pub commands: bool,
+    #[command(flatten)]
+    pub what_if: WhatIfArgs,
     #[command(flatten)]
     pub force: ForceArgs,
     #[command(flatten)]

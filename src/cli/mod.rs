@@ -5,18 +5,31 @@ pub mod explain;
 pub mod options;
 pub mod values;
 
+mod accept;
+mod cause;
 mod check;
+mod clean;
+mod diff;
 mod fmt;
+mod follow;
+mod history;
+mod hold;
 mod list;
 mod log;
 mod machine;
+mod near;
 mod open;
+mod orphans;
 mod params;
 mod plan;
 mod reason;
 mod run;
 mod signals;
+mod state_args;
+mod status;
 mod targets;
+mod touch;
+mod why;
 
 use std::process::ExitCode;
 
@@ -28,6 +41,8 @@ pub enum Exit {
     Done,
     /// Jobs failed, or `fmt --check` found a file to change.
     JobsFailed,
+    /// It needs an answer, and there is nobody to ask.
+    WrongCommand,
     /// The workflow is wrong: its text, or what its rules make of the files.
     WrongWorkflow,
     /// No such target, or an input that nothing makes.
@@ -36,20 +51,24 @@ pub enum Exit {
     Held,
     /// The machine failed flow.
     Machine,
+    /// `status --check` found stale work.
+    Stale,
     /// Ended by this signal.
     Signal(u8),
 }
 
 impl Exit {
-    /// The exit status; a wrong command line, which never gets here, is 2.
+    /// The exit status; a command line that cannot be read, which never gets here, is 2 as well.
     pub fn status(self) -> u8 {
         match self {
             Exit::Done => 0,
             Exit::JobsFailed => 1,
+            Exit::WrongCommand => 2,
             Exit::WrongWorkflow => 3,
             Exit::NoSuchTarget => 4,
             Exit::Held => 5,
             Exit::Machine => 7,
+            Exit::Stale => 8,
             Exit::Signal(number) => 128 + number,
         }
     }
@@ -67,6 +86,11 @@ pub fn main() -> ExitCode {
         Request::List(options) => list::list(options),
         Request::Log(options) => log::log(options),
         Request::Fmt(options) => fmt::fmt(options),
+        Request::Why(options) => why::why(options),
+        Request::Status(options) => status::status(options),
+        Request::Accept(options) => accept::accept(options),
+        Request::History(options) => history::history(options),
+        Request::Clean(options) => clean::clean(options),
     };
     match ended {
         Ok(exit) => ExitCode::from(exit.status()),

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 
 use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
 use super::explain::Page;
+use super::state_args::{AskArgs, WhatIfArgs};
 use super::values::{
     parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_level,
     parse_memory, parse_seed, parse_timeout,
@@ -37,6 +38,11 @@ pub enum Request {
     List(ListOptions),
     Log(LogOptions),
     Fmt(FmtOptions),
+    Why(AskOptions),
+    Status(StatusOptions),
+    Accept(AskOptions),
+    History(HistoryOptions),
+    Clean(CleanOptions),
 }
 
 /// What every command takes.
@@ -135,6 +141,9 @@ pub struct RunOptions {
     pub progress: Progress,
     /// The seed of a random order.
     pub shuffle: Option<u64>,
+    /// Stale jobs are made to look done.
+    pub touch_only: bool,
+    pub what_if: WhatIf,
 }
 
 /// `flow plan`, and `flow run -n`.
@@ -152,6 +161,24 @@ pub struct PlanOptions {
     pub all: bool,
     /// Also the commands.
     pub commands: bool,
+    pub what_if: WhatIf,
+}
+
+/// What is looked at as if it were otherwise, and what is not looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct WhatIf {
+    /// Files, as typed, that count as changed.
+    pub changed: Vec<BString>,
+    /// A job that agrees with its record ends the search.
+    pub is_minimal: bool,
+}
+
+fn what_if(args: WhatIfArgs) -> WhatIf {
+    let file = |file: PathBuf| BString::from(file.into_os_string().into_vec());
+    WhatIf {
+        changed: args.what_if.into_iter().map(file).collect(),
+        is_minimal: args.minimal,
+    }
 }
 
 /// `flow check`.
@@ -210,6 +237,52 @@ pub struct FmtOptions {
     pub diff: bool,
 }
 
+/// What is judged, and by which rules: `flow why`, `flow accept`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AskOptions {
+    pub common: Common,
+    pub place: Place,
+    pub targets: Vec<BString>,
+    pub params: Vec<Param>,
+    /// `None`: the workflow's.
+    pub checksum_level: Option<u8>,
+}
+
+/// `flow status`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StatusOptions {
+    pub ask: AskOptions,
+    /// Stale jobs are told by the exit status.
+    pub check: bool,
+    pub json: bool,
+}
+
+/// `flow clean`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CleanOptions {
+    pub common: Common,
+    pub place: Place,
+    pub params: Vec<Param>,
+    /// Only what these made; all when there are none.
+    pub rules: Vec<String>,
+    pub orphans: bool,
+    pub trash: bool,
+    /// Also files that were changed since they were made.
+    pub changed: bool,
+    pub yes: bool,
+}
+
+/// `flow history`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryOptions {
+    pub common: Common,
+    pub place: Place,
+    /// Files or jobs; none for all, and the runs.
+    pub jobs: Vec<BString>,
+    pub all: bool,
+    pub json: bool,
+}
+
 /// What `typed` means. An error is a sentence for the person who typed it.
 pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String> {
     let common = common(typed.common, variable)?;
@@ -224,6 +297,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
                 force: args.force,
                 set: args.set,
                 place: args.place,
+                what_if: args.what_if,
             },
             variable,
         ),
@@ -266,6 +340,39 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             check: args.check,
             diff: args.diff,
         })),
+        Typed::Why(args) => {
+            let options = ask(common, args.ask, variable)?;
+            if options.targets.is_empty() {
+                return Err("name the file or rule that you ask about".into());
+            }
+            Ok(Request::Why(options))
+        }
+        Typed::Status(args) => Ok(Request::Status(StatusOptions {
+            ask: ask(common, args.ask, variable)?,
+            check: args.check,
+            json: args.json,
+        })),
+        Typed::Clean(args) => Ok(Request::Clean(CleanOptions {
+            common: only_workflow(common, args.workflow.words)?,
+            place: place(args.place, variable),
+            params: args.set.set,
+            rules: args.rule,
+            orphans: args.orphans,
+            trash: args.trash,
+            changed: args.changed,
+            yes: args.yes,
+        })),
+        Typed::History(args) => {
+            let (common, jobs) = words(common, args.words)?;
+            Ok(Request::History(HistoryOptions {
+                common,
+                place: place(args.place, variable),
+                jobs,
+                all: args.all,
+                json: args.json,
+            }))
+        }
+        Typed::Accept(args) => Ok(Request::Accept(ask(common, args.ask, variable)?)),
     }
 }
 
@@ -296,6 +403,7 @@ fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, S
         json: args.json,
         all: args.all,
         commands: args.commands,
+        what_if: what_if(args.what_if),
     }))
 }
 
@@ -325,6 +433,8 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
         }),
         progress: progress.unwrap_or_default(),
         shuffle: setting(args.shuffle, "FLOW_SHUFFLE", variable, parse_seed)?,
+        touch_only: args.touch_only,
+        what_if: what_if(args.what_if),
     }))
 }
 
@@ -347,6 +457,22 @@ fn on_failure(
     }
     let count = setting(max_fail, "FLOW_MAX_FAIL", variable, parse_at_least_one)?;
     Ok(OnFailure::StopAfter(count.unwrap_or(NonZeroU32::MIN)))
+}
+
+fn ask(common: Common, args: AskArgs, variable: Variable) -> Result<AskOptions, String> {
+    let (common, targets) = words(common, args.words.words)?;
+    Ok(AskOptions {
+        common,
+        place: place(args.place, variable),
+        targets,
+        params: args.set.set,
+        checksum_level: setting(
+            args.checksum_level,
+            "FLOW_CHECKSUM_LEVEL",
+            variable,
+            parse_level,
+        )?,
+    })
 }
 
 fn level(args: &ForceArgs, variable: Variable) -> Result<Option<u8>, String> {

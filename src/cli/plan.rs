@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::machine::processors;
 use super::open::{self, Opened};
 use super::options::PlanOptions;
-use super::targets::{Judged, judge};
+use super::targets::{Judged, Manner, judge_as};
 use super::{Exit, reason};
 use crate::disk::Real;
 use crate::event::json::path_json;
@@ -32,15 +32,20 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
     let disk = Real::open(&opened.folder)?;
     let listing = RefCell::new(Listing::new(&disk));
     let history = Store::read(&opened.state)?;
-    let judged = match judge(
+    let judged = match judge_as(
         &opened,
         &disk,
         &history,
         &listing,
         &options.targets,
-        &options.force,
-        options.checksum_level,
-        processors(),
+        &Manner {
+            force: &options.force,
+            level: options.checksum_level,
+            shows_all: true,
+            changed: &options.what_if.changed,
+            is_minimal: options.what_if.is_minimal,
+            n_at_once: processors(),
+        },
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),

@@ -12,10 +12,11 @@ use anyhow::Context as _;
 use super::machine::processors;
 use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
-use super::targets::{Judged, judge, never_came};
-use super::{Exit, machine, open, signals};
+use super::targets::{Judged, Manner, judge_as, never_came};
+use super::why::accept_command;
+use super::{Exit, cause, machine, open, signals, touch};
 use crate::disk::Real;
-use crate::event::{Event, json};
+use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, local};
 use crate::history::output::Writer;
@@ -30,6 +31,7 @@ pub fn run(
     options: RunOptions,
     supervisor: Option<io::Result<SupervisorHandle>>,
 ) -> anyhow::Result<Exit> {
+    let begun_ms = jiff::Timestamp::now().as_millisecond() as u64;
     let opened = match open::open(&options.common, &options.place, &options.params)? {
         Ok(opened) => opened,
         Err(exit) => return Ok(exit),
@@ -56,25 +58,48 @@ pub fn run(
     let damage = damage.map(|damage| format!("{damage}: jobs that it no longer knows run again"));
     let damage = damage.into_iter().chain(owed.notes.damage.take());
     let listing = RefCell::new(Listing::new(&disk));
-    let Judged {
-        plan,
-        wanted,
-        judge,
-    } = match judge(
+    let judged = match judge_as(
         &opened,
         &disk,
         &history,
         &listing,
         &options.targets,
-        &options.force,
-        options.checksum_level,
-        options
-            .jobs
-            .map_or_else(processors, |jobs| jobs.get() as usize),
+        &Manner {
+            force: &options.force,
+            level: options.checksum_level,
+            shows_all: true,
+            changed: &options.what_if.changed,
+            is_minimal: options.what_if.is_minimal,
+            n_at_once: options
+                .jobs
+                .map_or_else(processors, |jobs| jobs.get() as usize),
+        },
     ) {
         Ok(judged) => judged,
         Err(exit) => return Ok(exit),
     };
+    if options.touch_only {
+        let sinks = sinks(&options, &opened)?;
+        let (ended, tally) = touch::touch(&opened, &listing, judged, &disk, &mut history, sinks)?;
+        store.finish();
+        remember(&mut history, &options, begun_ms, tally, ended);
+        return Ok(ended);
+    }
+    if options.common.detail != crate::ui::Detail::Quiet {
+        let context = Context {
+            workflow: &opened.workflow,
+            listing: &listing,
+        };
+        let accept = accept_command(&options.common);
+        if let Some(cause) = cause::sentence(&opened, context, &judged, &history, &accept) {
+            anstream::eprintln!("note: {cause}");
+        }
+    }
+    let Judged {
+        plan,
+        wanted,
+        judge,
+    } = judged;
     let supervisor = match supervisor {
         Some(supervisor) => supervisor,
         None => exec::supervisor::fork(),
@@ -107,7 +132,7 @@ pub fn run(
         wanted,
         judge,
         store,
-        history: Box::new(history),
+        history: Box::new(&mut history),
         owed: Box::new(owed),
         executor: Box::new(executor),
         inbox,
@@ -120,11 +145,34 @@ pub fn run(
         }),
         options: run_options(&options, &opened),
     })?;
-    Ok(exit(&opened, &summary))
+    let ended = exit(&opened, &summary);
+    remember(&mut history, &options, begun_ms, summary.tally, ended);
+    Ok(ended)
+}
+
+/// Keeps in the history that this run was.
+fn remember(
+    history: &mut history::Store,
+    options: &RunOptions,
+    begun_ms: u64,
+    tally: Tally,
+    ended: Exit,
+) {
+    let run = history::Run {
+        begun_ms,
+        ended_ms: jiff::Timestamp::now().as_millisecond() as u64,
+        workflow: options.common.workflow().as_os_str().as_bytes().into(),
+        targets: options.targets.clone(),
+        tally,
+        exit: ended.status(),
+    };
+    if let Err(error) = history.ran(&run) {
+        anstream::eprintln!("warning: that this run was is not kept: {error:#}");
+    }
 }
 
 /// The state folder as the workflow's folder sees it.
-fn state_path(opened: &Opened) -> bstr::BString {
+pub(super) fn state_path(opened: &Opened) -> bstr::BString {
     let state = opened
         .state
         .strip_prefix(&opened.folder)

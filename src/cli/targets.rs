@@ -1,14 +1,16 @@
 //! What was asked for: rules and files, or everything; and the plan judged for it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::Exit;
+use super::machine::processors;
 use super::open::{Opened, as_written};
 use super::options::Force;
+use super::{Exit, orphans};
 use crate::dense::Id;
-use crate::disk::Disk;
+use crate::disk::{Disk, Time};
 use crate::history::{DiscoveredFile, History};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
@@ -27,17 +29,50 @@ pub struct Judged {
     pub judge: Judge,
 }
 
-/// Plans and judges. `Err` inside is an exit that was explained already.
+/// Plans and judges, nothing forced. `Err` inside is an exit that was explained already.
 pub fn judge<'a>(
     opened: &'a Opened,
     disk: &'a dyn Disk,
     history: &dyn History,
     listing: &'a RefCell<Listing<'a>>,
     targets: &[BString],
-    force: &Force,
     level: Option<u8>,
-    n_at_once: usize,
 ) -> Result<Judged, Exit> {
+    let manner = Manner {
+        force: &Force::Rules(Vec::new()),
+        level,
+        n_at_once: processors(),
+        shows_all: true,
+        changed: &[],
+        is_minimal: false,
+    };
+    judge_as(opened, disk, history, listing, targets, &manner)
+}
+
+/// How to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner<'a> {
+    pub force: &'a Force,
+    pub level: Option<u8>,
+    /// Shows warnings, and ends where an input is missing that nothing makes.
+    pub shows_all: bool,
+    /// `-W`: files, as typed, that count as changed.
+    pub changed: &'a [BString],
+    pub is_minimal: bool,
+    /// How many `check` commands run at once.
+    pub n_at_once: usize,
+}
+
+/// As [`judge`], in this manner.
+pub fn judge_as<'a>(
+    opened: &'a Opened,
+    disk: &'a dyn Disk,
+    history: &dyn History,
+    listing: &'a RefCell<Listing<'a>>,
+    targets: &[BString],
+    manner: &Manner,
+) -> Result<Judged, Exit> {
+    let (force, level) = (manner.force, manner.level);
     let context = Context {
         workflow: &opened.workflow,
         listing,
@@ -54,14 +89,31 @@ pub fn judge<'a>(
             return Err(Exit::NoSuchTarget);
         }
     };
-    let mut plan = Plan::new(context);
+    let mut plan = orphans::plan(context, disk, history);
     let mut shown = opened.diags.clone();
     shown.append(&mut plan.diags);
     if shown.iter().any(Diag::is_error) {
         show(&shown);
         return Err(Exit::WrongWorkflow);
     }
-    let mut wanted = match wanted(opened, &plan, context, targets) {
+    let asked = match manner.is_minimal && targets.is_empty() {
+        true => {
+            let mut wanted = Wanted::default();
+            wanted.add_last(&plan, context);
+            Ok(wanted)
+        }
+        false => wanted(opened, &plan, context, targets),
+    };
+    let changed: HashSet<BString> = manner
+        .changed
+        .iter()
+        .map(|file| as_written(file, &opened.caller, &opened.folder))
+        .collect();
+    let asked = asked.and_then(|wanted| match unread(opened, &plan, context, &changed) {
+        diags if diags.is_empty() => Ok(wanted),
+        diags => Err(diags),
+    });
+    let mut wanted = match asked {
         Ok(wanted) => wanted,
         Err(diags) => {
             shown.extend(diags);
@@ -83,14 +135,20 @@ pub fn judge<'a>(
         }
     };
     judge.discovered = Some(Box::new(discovered));
-    judge.checks = Some(Box::new(Commands::new(&opened.folder, n_at_once)));
+    judge.checks = Some(Box::new(Commands::new(&opened.folder, manner.n_at_once)));
+    judge.is_minimal = manner.is_minimal;
+    let now = jiff::Timestamp::now().as_nanosecond() as i64;
+    judge.facts.pretend(changed, Time(now));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);
     let is_wrong = shown.iter().any(Diag::is_error);
     let failed = failed_checks(&plan, context, &judge);
     let is_wrong = is_wrong || !failed.is_empty();
     shown.extend(failed);
-    let missing = missing_inputs(&plan, context, &wanted, &judge);
+    let missing = match manner.shows_all {
+        true => missing_inputs(&plan, context, &wanted, &judge),
+        false => Vec::new(),
+    };
     let unreadable = std::mem::take(&mut judge.unreadable);
     let is_unreadable = !unreadable.is_empty();
     shown.extend(unreadable.into_iter().map(|(path, why)| {
@@ -102,6 +160,7 @@ pub fn judge<'a>(
     }));
     shown.extend(missing.iter().cloned());
     shown.extend(foreign(&plan, &opened.workflow, &judge));
+    shown.retain(|diag| manner.shows_all || diag.is_error());
     show(&shown);
     if is_wrong {
         return Err(Exit::WrongWorkflow);
@@ -117,6 +176,31 @@ pub fn judge<'a>(
         wanted,
         judge,
     })
+}
+
+/// Files of `-W` that no job reads, nor may read when a split has run.
+fn unread(opened: &Opened, plan: &Plan, context: Context, files: &HashSet<BString>) -> Vec<Diag> {
+    let mut diags = Vec::new();
+    for file in files {
+        let id = plan.paths.find(file);
+        let is_read = id.is_some_and(|id| {
+            let mut jobs = plan.jobs.ids();
+            jobs.any(|job| plan.inputs(job).contains(&id))
+        });
+        // What the plan makes may be read by jobs that are not known yet.
+        let path = BStr::new(file);
+        if !is_read && !Wanted::default().add_file(plan, context, path) {
+            let shown = crate::ui::path(file);
+            let diag = Diag::error("E0342", format!("`-W {shown}`: no job reads such a file"));
+            let read = plan.jobs.ids().flat_map(|job| plan.inputs(job));
+            let near = crate::pattern::nearest_of(path, read.map(|path| plan.path(*path)));
+            diags.push(match near {
+                Some(near) => diag.help(format!("did you mean {}?", crate::ui::path(near))),
+                None => diag.note(format!("in {}", opened.folder.display())),
+            });
+        }
+    }
+    diags
 }
 
 /// Files that look like a split's and are not.
@@ -153,10 +237,7 @@ fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
                     Some(rule) => {
                         forced.rules.insert(rule.index());
                     }
-                    None => {
-                        let text = format!("`--force {name}`: there is no such rule");
-                        diags.push(with_nearest(Diag::error("E0341", text), name, workflow));
-                    }
+                    None => diags.push(no_such_rule(workflow, "--force", name)),
                 }
             }
         }
@@ -168,12 +249,19 @@ fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
     }
 }
 
-fn rule(workflow: &Workflow, name: &str) -> Option<RuleId> {
+/// The rule of a name.
+pub fn rule(workflow: &Workflow, name: &str) -> Option<RuleId> {
     workflow
         .rules
         .iter()
         .find(|(_, rule)| rule.name == name)
         .map(|(id, _)| id)
+}
+
+/// An option names a rule that is none.
+pub fn no_such_rule(workflow: &Workflow, option: &str, name: &str) -> Diag {
+    let text = format!("`{option} {name}`: there is no such rule");
+    with_nearest(Diag::error("E0341", text), name, workflow)
 }
 
 fn with_nearest(diag: Diag, name: &str, workflow: &Workflow) -> Diag {
@@ -228,7 +316,12 @@ fn wanted(
         let folder = [&path[..], b"/"].concat();
         let mut add = |path: &[u8]| wanted.add_file(plan, context, BStr::new(path));
         if !add(&path) && !add(&folder) {
-            diags.push(no_such_target(workflow, plan, target.as_bstr(), &path));
+            diags.push(no_such_target(
+                workflow,
+                plan,
+                target.as_bstr(),
+                path.as_bstr(),
+            ));
         }
     }
     if diags.is_empty() {
@@ -289,7 +382,8 @@ fn add_source(
     })
 }
 
-fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BString) -> Diag {
+/// Neither a rule nor a file that one makes, with what was probably meant.
+pub fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BStr) -> Diag {
     let diag = Diag::error(
         "E0340",
         format!(
@@ -310,7 +404,7 @@ fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BStrin
         .paths
         .ids()
         .filter(|path| plan.producer(*path).is_some());
-    match crate::pattern::nearest_of(path.as_bstr(), made.map(|path| plan.path(path))) {
+    match crate::pattern::nearest_of(path, made.map(|path| plan.path(path))) {
         Some(near) => diag.help(format!("did you mean the file {}?", crate::ui::path(near))),
         None => diag.help("`flow list` shows the rules"),
     }

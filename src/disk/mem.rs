@@ -171,6 +171,20 @@ impl DiskMut for MemDisk {
         Ok(())
     }
 
+    fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()> {
+        let mut state = self.state();
+        if state.follow(path)?.is_none() {
+            let slash = path.iter().rposition(|&byte| byte == b'/');
+            if state.follow(&path[..slash.unwrap_or(0)])?.is_none() {
+                return Err(ErrorKind::NotFound.into());
+            }
+            state.write(path, Vec::new())?;
+        }
+        let node = state.follow(path)?.ok_or(ErrorKind::NotFound)?;
+        state.nodes[node].modified = modified;
+        Ok(())
+    }
+
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         let state = self.state();
         state.check(path)?;

@@ -67,6 +67,9 @@ pub trait DiskMut: Disk {
     fn remove(&self, path: &[u8]) -> io::Result<()>;
     /// Writes a file that only its owner can read, in the place of one that is there.
     fn write_file(&self, path: &[u8], bytes: &[u8]) -> io::Result<()>;
+    /// Gives what is at the path (a link counts as its target) this time of change; makes an empty
+    /// file when nothing is there.
+    fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()>;
     /// True when anything has that name, also a dangling link.
     fn is_there(&self, path: &[u8]) -> io::Result<bool>;
 }

@@ -7,7 +7,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use bstr::BString;
-use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{
+    self, AtFlags, CWD, FileType, Mode, OFlags, RawDir, Timespec, Timestamps, UTIME_OMIT,
+};
 use rustix::io::Errno;
 
 use super::{Disk, DiskMut, Entry, Kind, Stat, Time};
@@ -198,6 +200,28 @@ impl DiskMut for Real {
     fn remove(&self, path: &[u8]) -> io::Result<()> {
         super::check_removable(path)?;
         super::remove::remove(&self.root, itself(path))
+    }
+
+    fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()> {
+        let times = Timestamps {
+            last_access: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            last_modification: Timespec {
+                tv_sec: modified.0.div_euclid(1_000_000_000),
+                tv_nsec: modified.0.rem_euclid(1_000_000_000) as _,
+            },
+        };
+        let set = || fs::utimensat(&self.root, name(path), &times, AtFlags::empty());
+        match set() {
+            Err(Errno::NOENT) => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+                fs::openat(&self.root, name(path), flags, Mode::from_raw_mode(0o666))?;
+                Ok(set()?)
+            }
+            set => Ok(set?),
+        }
     }
 
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {

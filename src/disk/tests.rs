@@ -63,6 +63,9 @@ impl DiskMut for OnDisk {
     fn remove(&self, path: &[u8]) -> io::Result<()> {
         self.real.remove(path)
     }
+    fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()> {
+        self.real.stamp(path, modified)
+    }
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         self.real.is_there(path)
     }
@@ -196,6 +199,26 @@ fn removing_does_not_follow_links() {
         assert_eq!(listed(disk, "keep").unwrap(), "f");
         disk.remove(b"keep/f").unwrap();
         assert_eq!(listed(disk, "keep").unwrap(), "");
+    });
+}
+
+#[test]
+fn a_stamp_gives_a_time_and_makes_what_is_missing() {
+    on_both(|disk| {
+        disk.put("a", "text");
+        disk.put_link("link", "a");
+        disk.make_folder(b"dir").unwrap();
+        let modified = |path: &str| disk.stat(path.as_bytes()).unwrap().unwrap().modified;
+        for (path, time) in [("a", 5), ("new", 6_000_000_007), ("dir", 8), ("link", 9)] {
+            disk.stamp(path.as_bytes(), Time(time)).unwrap();
+            assert_eq!(modified(path), Time(time), "{path}");
+        }
+        assert_eq!(modified("a"), Time(9));
+        assert_eq!(
+            (disk.read(b"a").unwrap(), disk.read(b"new").unwrap()),
+            ("text".into(), vec![])
+        );
+        disk.stamp(b"none/x", Time(1)).unwrap_err();
     });
 }
 

@@ -11,6 +11,7 @@ pub mod notes;
 pub mod output;
 pub mod owed;
 pub mod past;
+pub mod runs;
 pub mod store;
 mod sync;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use bstr::BStr;
 pub use discovered::{Discovered, DiscoveredFile};
 pub use owed::{Owed, OwedFile};
 pub use past::{File, Now, Past};
+pub use runs::Run;
 pub use store::Store;
 
 /// How the last try of a job ended.
@@ -44,6 +46,8 @@ pub struct Last<'a> {
 pub trait History {
     /// `None` where nothing is known of the job.
     fn last(&self, job: &[u8]) -> Option<Last<'_>>;
+    /// Tells of every job that has succeeded.
+    fn each(&self, _told: &mut dyn FnMut(&Past)) {}
     /// A text by the number that a record has of it.
     fn text(&self, id: u64) -> Option<&BStr>;
     /// Whether a job that it does not know was never tried here. Not so when records were lost.

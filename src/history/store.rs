@@ -5,6 +5,7 @@
 //! last one of a job counts. A run writes that it began, on which boot of the machine, and that it
 //! ended: when it did not and the machine has started anew since, records may be lost. From then
 //! on, as from any damage on, jobs that are not known may have been tried all the same.
+//! What became of each run is a record of its own.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -19,7 +20,7 @@ use rustc_hash::FxBuildHasher;
 use super::log::{self, Found, Unreadable, Writer};
 use super::past::{Now, Past, put_text, take_text};
 use super::sync::Syncer;
-use super::{History, Last, LastTry};
+use super::{History, Last, LastTry, Run};
 
 const TEXT: u8 = b't';
 const STARTED: u8 = b's';
@@ -30,6 +31,11 @@ const BEGAN: u8 = b'r';
 const ENDED: u8 = b'e';
 /// Records were lost.
 const LOST: u8 = b'l';
+/// What became of a run.
+const RUN: u8 = b'u';
+
+/// When the file is written anew, so many runs stay in it.
+const RUNS_KEPT: usize = 1000;
 
 /// A file of at least this size is written anew when less than half of it is still of use.
 const WORTH_COMPACTING: usize = 1 << 20;
@@ -53,6 +59,8 @@ pub struct Store {
     jobs: Vec<Job>,
     by_key: HashTable<u32>,
     texts: HashMap<u64, Range<usize>>,
+    /// Records of runs, the oldest first.
+    runs: Vec<Range<usize>>,
     found: Found,
     writer: Option<Writer>,
     syncer: Option<Syncer>,
@@ -149,6 +157,13 @@ impl Store {
         if matches!(kind, BEGAN | ENDED | LOST) {
             return Some(());
         }
+        if kind == RUN {
+            self.runs.push(payload);
+            return Some(());
+        }
+        if !matches!(kind, STARTED | FAILED | DONE) {
+            return None;
+        }
         let n_before = rest.len();
         let key = take_text(&mut rest)?;
         let n_head = n_before - rest.len();
@@ -208,6 +223,20 @@ impl Store {
             .map(|job| (BStr::new(&self.bytes[job.key.clone()]), self.last_of(job)))
     }
 
+    /// Runs that have ended, the oldest first.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = Run> {
+        let payloads = self.runs.iter().map(|range| &self.bytes[range.clone()]);
+        payloads.filter_map(|payload| Run::read(&payload[1..]))
+    }
+
+    /// Adds a run that has ended; also after [`History::close`].
+    pub fn ran(&mut self, run: &Run) -> anyhow::Result<()> {
+        let start = self.bytes.len();
+        self.bytes.push(RUN);
+        run.write(&mut self.bytes);
+        self.written(start)
+    }
+
     fn last_of(&self, job: &Job) -> Last<'_> {
         let past = job
             .past
@@ -255,8 +284,9 @@ impl Store {
 
     /// The payloads that are still of use.
     fn live(&self) -> Vec<Range<usize>> {
-        let mut live = Vec::new();
         let mut texts = HashSet::new();
+        let n_old = self.runs.len().saturating_sub(RUNS_KEPT);
+        let mut live: Vec<Range<usize>> = self.runs[n_old..].to_vec();
         for record in &self.found.records {
             let Some((&kind, mut rest)) = self.bytes[record.clone()].split_first() else {
                 continue;
@@ -323,6 +353,12 @@ impl Store {
 }
 
 impl History for Store {
+    fn each(&self, told: &mut dyn FnMut(&Past)) {
+        self.jobs()
+            .filter_map(|(_, last)| last.past)
+            .for_each(|past| told(&past));
+    }
+
     fn last(&self, job: &[u8]) -> Option<Last<'_>> {
         self.job(job).map(|job| self.last_of(job))
     }
@@ -377,5 +413,39 @@ impl History for Store {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl History for &mut Store {
+    fn each(&self, told: &mut dyn FnMut(&Past)) {
+        (**self).each(told);
+    }
+
+    fn last(&self, job: &[u8]) -> Option<Last<'_>> {
+        (**self).last(job)
+    }
+
+    fn text(&self, id: u64) -> Option<&BStr> {
+        (**self).text(id)
+    }
+
+    fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()> {
+        (**self).remember(id, text)
+    }
+
+    fn started(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        (**self).started(job)
+    }
+
+    fn succeeded(&mut self, job: &[u8], now: &Now) -> anyhow::Result<()> {
+        (**self).succeeded(job, now)
+    }
+
+    fn failed(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        (**self).failed(job)
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        (**self).close()
     }
 }

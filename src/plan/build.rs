@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use bstr::BString;
+
 use super::feedback::{self, Excluded};
 use super::source::Item;
 use super::{Consumer, Context, Entry, Job, PathId, Plan, Seen, Then, name};
@@ -9,9 +11,9 @@ use crate::dense::{Run, Table};
 use crate::lang::ast::Verb;
 use crate::workflow::{Rule, RuleId, Source};
 
-/// Expands all rules, and says what is wrong with them.
-pub(super) fn build(context: Context) -> Plan {
-    let mut plan = feedback::expand_all(context);
+/// Expands all rules, and says what is wrong with them. Globs pass over `orphans`.
+pub(super) fn build(context: Context, orphans: &HashSet<BString>) -> Plan {
+    let mut plan = feedback::expand_all(context, orphans);
     plan.finish(context);
     plan
 }
@@ -54,6 +56,7 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         seen,
         excluded,
         is_trial: false,
+        orphans: HashSet::new(),
         diags: Vec::new(),
         scratch: name::Scratch {
             travelling,

@@ -18,12 +18,13 @@ pub(super) type Excluded = Table<RuleId, HashSet<BString>>;
 type Ran = HashMap<(RuleId, BString, Option<BString>), Vec<BString>>;
 
 /// A plan in which no rule feeds itself, after the splits that `ran`.
-fn settled(context: Context, ran: &Ran) -> Plan {
+fn settled(context: Context, orphans: &HashSet<BString>, ran: &Ran) -> Plan {
     let n_rules = context.workflow.rules.len();
     let mut excluded: Excluded = Table::filled(n_rules, HashSet::new());
     loop {
         let mut plan = build::empty(context, excluded);
         plan.is_trial = true;
+        plan.orphans.clone_from(orphans);
         plan.add_rows(context);
         for &rule in &context.workflow.order {
             let entries = plan.expand(context, rule);
@@ -43,8 +44,8 @@ fn settled(context: Context, ran: &Ran) -> Plan {
 }
 
 /// All rules expanded, before anything has run.
-pub(super) fn expand_all(context: Context) -> Plan {
-    settled(context, &Ran::new())
+pub(super) fn expand_all(context: Context, orphans: &HashSet<BString>) -> Plan {
+    settled(context, orphans, &Ran::new())
 }
 
 impl Plan {
@@ -60,7 +61,7 @@ impl Plan {
             let files = self.files[run].iter().map(name).collect();
             (self.replay_key(job), files)
         });
-        self.excluded = settled(context, &ran.collect()).excluded;
+        self.excluded = settled(context, &self.orphans, &ran.collect()).excluded;
     }
 
     fn replay_key(&self, job: JobId) -> (RuleId, BString, Option<BString>) {

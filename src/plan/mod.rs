@@ -199,6 +199,8 @@ pub struct Plan {
     excluded: feedback::Excluded,
     /// Made to learn `excluded`.
     is_trial: bool,
+    /// Files that flow made once and that no job makes now: no items of globs.
+    orphans: HashSet<BString>,
     pub diags: Vec<Diag>,
     scratch: name::Scratch,
 }
@@ -214,7 +216,12 @@ pub struct Context<'a> {
 impl Plan {
     /// Expands all rules over the files that there are. What is wrong is in `diags`.
     pub fn new(context: Context) -> Plan {
-        build::build(context)
+        build::build(context, &HashSet::new())
+    }
+
+    /// As [`Plan::new`], where globs pass these files by unless a job makes them.
+    pub fn without(context: Context, orphans: &HashSet<BString>) -> Plan {
+        build::build(context, orphans)
     }
 
     pub fn path(&self, path: PathId) -> &BStr {

@@ -1,5 +1,7 @@
 //! What a source stands for: entries, and the items that entries are.
 
+use bstr::BString;
+
 use super::{Context, Entry, Gather, Member, PathId, Plan, RowId, Stand, Then};
 use crate::dense::{Id, Run};
 use crate::lang::Diag;
@@ -170,11 +172,16 @@ impl Plan {
         };
         match glob.expand(&mut context.listing.borrow_mut()) {
             Ok(paths) => {
-                for path in paths {
-                    if !self.excluded[rule].contains(&path) {
-                        found.push(self.paths.intern(&path));
+                let mut orphans: Vec<BString> = Vec::new();
+                for name in paths {
+                    let path = self.paths.intern(&name);
+                    if self.orphans.contains(&name) && self.producer(path).is_none() {
+                        orphans.push(name);
+                    } else if !self.excluded[rule].contains(&name) {
+                        found.push(path);
                     }
                 }
+                self.orphaned(word, &orphans);
             }
             Err(error) => self.unreadable(word, &error),
         }
@@ -187,6 +194,21 @@ impl Plan {
             found.dedup();
         }
         found.into_iter().map(Entry::File).collect()
+    }
+
+    /// Tells of files that a glob passes by.
+    fn orphaned(&mut self, word: &Word, orphans: &[BString]) {
+        let others = match orphans {
+            [] => return,
+            [_] => String::new(),
+            [_, rest @ ..] => format!(" and {} more", rest.len()),
+        };
+        let text = format!("`{}`{others}: made once, and by no job now", orphans[0]);
+        self.report(
+            Diag::warning("W0333", text)
+                .at(word.span, "matched here, and passed by")
+                .help("`flow clean --orphans` removes such files; one that you `touch` is taken as yours"),
+        );
     }
 
     /// Files that jobs of `upstream` make and that the glob matches.

@@ -1,11 +1,11 @@
 //! Which jobs the targets need.
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::{Context, Entry, JobId, Plan, StandId};
 use crate::dense::{BitSet, Id};
 use crate::pattern::Glob;
-use crate::workflow::{Rule, RuleId, Word};
+use crate::workflow::{Rule, RuleId, Source, Word};
 
 /// Jobs and stand-ins that are asked for, and all that they need.
 #[derive(Clone, Default, Debug)]
@@ -15,12 +15,23 @@ pub struct Wanted {
     rules: BitSet,
     /// Files that only the growing plan can bring.
     late: Vec<BString>,
+    /// Jobs before which nothing is wanted.
+    ends: BitSet,
+    /// What was asked for, to begin again from.
+    asked: Vec<Asked>,
     /// A file that was asked for has come, and with it jobs may be wanted that were passed before.
     rescan: bool,
     /// Globs of which the growing plan may bring more files.
     late_globs: Vec<Word>,
     /// How many of the plan's stand-ins were looked at when it grew.
     n_stands: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    Rule(RuleId),
+    Job(JobId),
+    File(BString),
 }
 
 impl Wanted {
@@ -38,7 +49,7 @@ impl Wanted {
         while let Some(entry) = rest.pop() {
             match entry {
                 Entry::Job(job) | Entry::Split(job) => {
-                    if self.jobs.insert(job.index()) {
+                    if self.jobs.insert(job.index()) && !self.ends.contains(job.index()) {
                         let inputs = plan.inputs(job).iter();
                         rest.extend(
                             inputs
@@ -65,6 +76,7 @@ impl Wanted {
 
     /// All jobs of a rule.
     pub fn add_rule(&mut self, plan: &Plan, context: Context, rule: RuleId) {
+        self.asked.push(Asked::Rule(rule));
         self.rules.insert(rule.index());
         self.add(plan, context, plan.leaves(rule));
     }
@@ -72,6 +84,7 @@ impl Wanted {
     /// The job that makes a file. Where none does yet, but one behind a split might, the split is
     /// wanted, and the job when it comes. False when no rule makes such a file.
     pub fn add_file(&mut self, plan: &Plan, context: Context, path: &BStr) -> bool {
+        self.asked.push(Asked::File(path.into()));
         if let Some(id) = plan.paths.find(path)
             && let Some(job) = plan.producer(id)
         {
@@ -96,6 +109,63 @@ impl Wanted {
             self.late.push(path.into());
         }
         might_come
+    }
+
+    /// The jobs whose files nothing reads, with which all others come: rules that no rule has as a
+    /// source, and of the others the jobs that nothing came of.
+    pub fn add_last(&mut self, plan: &Plan, context: Context) {
+        let rules = &context.workflow.rules;
+        let mut has_reader = BitSet::default();
+        for (id, rule) in rules.iter() {
+            let by_name = rule.asked().filter_map(|source| match source {
+                Source::Rule(rule) => Some(*rule),
+                Source::Files(_) | Source::Table(_) => None,
+            });
+            let by_words = context.workflow.upstream_by_words[id].iter().copied();
+            by_name.chain(by_words).for_each(|rule| {
+                has_reader.insert(rule.index());
+            });
+        }
+        for rule in rules
+            .ids()
+            .filter(|rule| !has_reader.contains(rule.index()))
+        {
+            self.add_rule(plan, context, rule);
+        }
+        if plan.pending().next().is_some() || plan.open_jobs().next().is_some() {
+            return;
+        }
+        let mut is_read = BitSet::default();
+        for job in plan.jobs.ids() {
+            let producers = plan.inputs(job).iter();
+            let producers = producers.filter_map(|path| plan.producer(*path));
+            producers.filter(|other| *other != job).for_each(|job| {
+                is_read.insert(job.index());
+            });
+        }
+        for job in plan.jobs.ids().filter(|job| !is_read.contains(job.index())) {
+            self.asked.push(Asked::Job(job));
+            self.add(plan, context, [Entry::Job(job)]);
+        }
+    }
+
+    /// Asks again for what was asked for; now nothing is wanted before the jobs in `ends`.
+    pub fn begin_again(&mut self, plan: &Plan, context: Context, ends: BitSet) {
+        let asked = std::mem::take(self).asked;
+        self.ends = ends;
+        self.rescan = true;
+        for asked in asked {
+            match asked {
+                Asked::Rule(rule) => self.add_rule(plan, context, rule),
+                Asked::File(path) => {
+                    self.add_file(plan, context, path.as_bstr());
+                }
+                Asked::Job(job) => {
+                    self.asked.push(Asked::Job(job));
+                    self.add(plan, context, [Entry::Job(job)]);
+                }
+            }
+        }
     }
 
     /// Whether jobs that were known before may have become wanted.

@@ -17,6 +17,7 @@ mod then;
 mod timeout;
 #[cfg(test)]
 mod tests;
+pub mod touch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
@@ -100,9 +101,9 @@ pub struct Setup<'a> {
     pub wanted: Wanted,
     pub judge: Judge,
     pub store: outputs::Store<'a>,
-    pub history: Box<dyn History>,
     /// Which rules owe their `then`.
     pub owed: Box<dyn Owed>,
+    pub history: Box<dyn History + 'a>,
     pub executor: Box<dyn Executor + 'a>,
     pub inbox: Receiver<Msg>,
     pub sinks: Vec<Box<dyn Sink + 'a>>,
@@ -175,8 +176,8 @@ struct Engine<'a> {
     wanted: Wanted,
     judge: Judge,
     store: outputs::Store<'a>,
-    history: Box<dyn History>,
     owed: Box<dyn Owed>,
+    history: Box<dyn History + 'a>,
     executor: Box<dyn Executor + 'a>,
     inbox: Receiver<Msg>,
     sinks: Vec<Box<dyn Sink + 'a>>,

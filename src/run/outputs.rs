@@ -303,7 +303,7 @@ fn all(results: impl Iterator<Item = io::Result<()>>) -> io::Result<()> {
 }
 
 /// Bytes of all files in a folder.
-fn size(disk: &dyn Disk, folder: Vec<u8>) -> io::Result<u64> {
+pub fn size(disk: &dyn Disk, folder: Vec<u8>) -> io::Result<u64> {
     let mut total = 0;
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {

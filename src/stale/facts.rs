@@ -1,6 +1,8 @@
 //! What was seen of each file: looked at once, in parallel where there are many.
 
-use bstr::BString;
+use std::collections::HashSet;
+
+use bstr::{BStr, BString};
 
 use crate::dense::{BitSet, Id, Table};
 use crate::disk::{Disk, Stat, Time, stat_all};
@@ -22,6 +24,8 @@ pub enum Look {
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     seen: Table<PathId, (Time, u64)>,
+    /// Files that count as changed at this time, if they are there.
+    changed: Option<(HashSet<BString>, Time)>,
 }
 
 /// A look waits for the kernel or for a network: two at once halve the time, more need not help.
@@ -37,6 +41,17 @@ impl Facts {
             Some(&MISSING) => Look::Missing,
             Some(&(time, size)) => Look::There { time, size },
         }
+    }
+
+    /// From now on these files look as if they had been changed at `time`.
+    pub fn pretend(&mut self, files: HashSet<BString>, time: Time) {
+        self.changed = (!files.is_empty()).then_some((files, time));
+    }
+
+    /// Whether what is known of a file is what was pretended.
+    pub fn is_pretended(&self, path: &BStr) -> bool {
+        let changed = self.changed.as_ref();
+        changed.is_some_and(|(files, _)| files.contains(path))
     }
 
     /// Notes what was seen of a file.
@@ -79,7 +94,15 @@ impl Facts {
         let stats = stat_all(disk, paths.len(), |at| plan.path(paths[at]), N_THREADS);
         for (&path, stat) in paths.iter().zip(stats) {
             self.seen[path] = match stat {
-                Ok(stat) => packed(stat),
+                Ok(Some(mut stat)) => {
+                    if let Some((files, time)) = &self.changed
+                        && files.contains(plan.path(path))
+                    {
+                        stat.modified = *time;
+                    }
+                    packed(Some(stat))
+                }
+                Ok(None) => MISSING,
                 Err(error) => {
                     unreadable.push((plan.path(path).into(), error.to_string()));
                     MISSING

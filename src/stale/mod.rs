@@ -7,8 +7,10 @@ mod checks;
 mod compare;
 pub mod depfile;
 mod discover;
+pub mod every;
 pub mod explain;
 mod facts;
+mod minimal;
 pub mod print;
 pub mod problem;
 mod record;
@@ -57,7 +59,7 @@ impl Default for Level {
 }
 
 /// Why a job must run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Reason {
     /// It was asked for by `--force` or `--always-make`.
     Forced,
@@ -146,6 +148,8 @@ pub struct Judge {
     pub facts: Facts,
     pub forced: Forced,
     pub level: Level,
+    /// `--minimal`: what is before a job that is as it was is not looked at.
+    pub is_minimal: bool,
     /// By rule; made with the first judgement.
     pub prints: Table<RuleId, Print>,
     /// Files that match a fresh split's outputs and that it has not made.
@@ -205,6 +209,23 @@ impl Judge {
         self.judge_jobs(plan, context, wanted, disk, history, &new)
     }
 
+    /// Makes the prints, and looks at the files of `jobs`.
+    pub(super) fn look(&mut self, plan: &Plan, context: Context, disk: &dyn Disk, jobs: &[JobId]) {
+        self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
+        if self.prints.is_empty() {
+            self.prints = print::prints(context.workflow);
+        }
+        self.facts.look(plan, disk, jobs, &mut self.unreadable);
+    }
+
+    /// Judges everything again.
+    pub(super) fn start_again(&mut self) {
+        self.verdicts = Table::default();
+        self.n_judged = 0;
+        self.missing.clear();
+        self.foreign.clear();
+    }
+
     /// Judges those of `jobs`, upstream first, that are wanted and were not judged before.
     pub(crate) fn judge_jobs(
         &mut self,
@@ -237,7 +258,7 @@ impl Judge {
             let checked = checked.get(&job);
             let verdict = self.verdict_of(plan, context, history, job, &files, checked);
             self.verdicts[job] = verdict;
-            if is_split && verdict == Verdict::Fresh {
+            if is_split && verdict == Verdict::Fresh && plan.made(job).is_none() {
                 self.note_foreign(plan, context, disk, job, &files);
                 fresh_splits.push((job, files));
             }
@@ -390,7 +411,12 @@ impl Judge {
                 job,
                 outputs,
                 trusts_touch: history.is_complete(),
-                is_to_come: &|path| plan.producer(path).is_some_and(|job| self.will_run(job)),
+                is_to_come: &|path| {
+                    let is_left =
+                        || self.is_minimal && matches!(self.facts.get(path), Look::Missing);
+                    let producer = plan.producer(path);
+                    producer.is_some_and(|job| self.will_run(job) || is_left())
+                },
             };
             if let Some(reason) = compare.difference(&last) {
                 return Verdict::Stale(reason);
@@ -431,7 +457,11 @@ impl Judge {
         history: &'j dyn History,
     ) -> impl Iterator<Item = JobId> {
         plan.known.iter().copied().filter(move |&job| {
+            let files = plan.inputs(job).iter().chain(plan.outputs(job));
             self.verdict(job) == Verdict::Fresh
+                && !files
+                    .into_iter()
+                    .any(|path| self.facts.is_pretended(plan.path(*path)))
                 && history
                     .last(plan.key(job))
                     .is_none_or(|last| last.past.is_none() && last.last_try == LastTry::Done)

@@ -16,6 +16,21 @@ pub fn settle(
     disk: &dyn Disk,
     history: &dyn History,
 ) {
+    if judge.is_minimal {
+        return super::minimal::settle(plan, context, wanted, judge, disk, history);
+    }
+    grow(plan, context, wanted, judge, disk, history);
+}
+
+/// Judges what is wanted, and what comes behind fresh splits.
+pub(super) fn grow(
+    plan: &mut Plan,
+    context: Context,
+    wanted: &mut Wanted,
+    judge: &mut Judge,
+    disk: &dyn Disk,
+    history: &dyn History,
+) {
     loop {
         judge.discover(plan, context, wanted, disk);
         let fresh_splits = judge.judge(plan, context, wanted, disk, history);

@@ -352,6 +352,11 @@ impl DiskMut for Fragile<'_> {
         self.disk.write_file(path, bytes)
     }
 
+    fn stamp(&self, path: &[u8], modified: flow::disk::Time) -> io::Result<()> {
+        self.spend();
+        self.disk.stamp(path, modified)
+    }
+
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         self.disk.is_there(path)
     }

@@ -71,6 +71,8 @@ fn nothing_typed_leaves_the_defaults() {
         events: None,
         progress: Progress::Auto,
         shuffle: None,
+        touch_only: false,
+        what_if: WhatIf::default(),
     };
     assert_eq!(options, expected);
     assert_eq!(options.common.workflow().to_str(), Some("workflow.flow"));
@@ -114,6 +116,8 @@ fn everything_can_be_typed() {
         events: Some(EventsTo::Stdout),
         progress: Progress::Lines,
         shuffle: Some(7),
+        touch_only: false,
+        what_if: WhatIf::default(),
     };
     assert_eq!(options, expected);
 }

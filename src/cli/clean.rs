@@ -1,0 +1,282 @@
+//! `flow clean`: removes what the workflow made, as far as history can vouch for it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{IsTerminal, Write};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::Exit;
+use super::hold::{Held, hold};
+use super::open::{self, Opened};
+use super::options::{CleanOptions, Force};
+use super::targets::{self, Judged, Manner, judge_as};
+use crate::disk::{Disk, DiskMut, Real};
+use crate::history::{File, History, Store};
+use crate::pattern::Listing;
+use crate::pattern::facts::without_slash;
+use crate::plan::want::Wanted;
+use crate::plan::{Context, PathId};
+use crate::ui::{Detail, human, path};
+use crate::workflow::RuleId;
+
+/// So many files are listed unless all are asked for.
+const SHOWN: usize = 20;
+
+pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
+    let opened = match open::open(&options.common, &options.place, &options.params)? {
+        Ok(opened) => opened,
+        Err(exit) => return Ok(exit),
+    };
+    if !opened.state.is_dir() {
+        anstream::println!("nothing to remove: nothing was run here");
+        return Ok(Exit::Done);
+    }
+    let disk = Real::open(&opened.folder)?;
+    // Held from here on, so that what is shown is what is removed.
+    let held = match hold(&opened, &disk)? {
+        Ok(held) => held,
+        Err(exit) => return Ok(exit),
+    };
+    let found = match options.trash {
+        true => Ok(trash(&opened, &disk)?),
+        false => find(&options, &opened, &disk, &held)?,
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(exit) => return Ok(exit),
+    };
+    found.show(options.common.detail == Detail::Verbose);
+    if found.gone.is_empty() {
+        anstream::println!("nothing to remove");
+        return Ok(Exit::Done);
+    }
+    if !options.yes {
+        if !std::io::stdin().is_terminal() {
+            anstream::eprintln!("error: nobody is there to be asked; --yes removes without asking");
+            return Ok(Exit::WrongCommand);
+        }
+        anstream::eprint!("remove them? [y/N] ");
+        std::io::stderr().flush()?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            anstream::println!("nothing was removed");
+            return Ok(Exit::Done);
+        }
+    }
+    remove(&disk, &found)
+}
+
+fn remove(disk: &Real, found: &Found) -> anyhow::Result<Exit> {
+    let mut n_removed = 0;
+    let mut has_failed = false;
+    for path in found.gone.keys() {
+        match disk.remove(without_slash(path)) {
+            Ok(()) => n_removed += 1,
+            Err(error) => {
+                has_failed = true;
+                anstream::eprintln!("error: {} stays: {error}", crate::ui::path(path));
+            }
+        }
+    }
+    anstream::println!("{} removed", human::counted(n_removed, "file"));
+    Ok(match has_failed {
+        true => Exit::Machine,
+        false => Exit::Done,
+    })
+}
+
+/// What goes, with its size, and what stays and why.
+#[derive(Default)]
+struct Found {
+    gone: BTreeMap<BString, u64>,
+    kept: BTreeMap<BString, &'static str>,
+}
+
+impl Found {
+    fn show(&self, shows_all: bool) {
+        let most = if shows_all { usize::MAX } else { SHOWN };
+        let rest = |len: usize| {
+            if len > most {
+                anstream::println!("  and {} more: -v shows them", len - most);
+            }
+        };
+        for (name, size) in self.gone.iter().take(most) {
+            anstream::println!("  {:>10}  {}", human::size(*size), path(name));
+        }
+        rest(self.gone.len());
+        if !self.gone.is_empty() {
+            let total = human::size(self.gone.values().sum());
+            let n = human::counted(self.gone.len() as u64, "file");
+            anstream::println!("{n}, {total}");
+        }
+        if !self.kept.is_empty() {
+            anstream::println!("kept:");
+        }
+        for (name, why) in self.kept.iter().take(most) {
+            anstream::println!("  {}: {why}", path(name));
+        }
+        rest(self.kept.len());
+    }
+}
+
+fn trash(opened: &Opened, disk: &Real) -> anyhow::Result<Found> {
+    let mut trash = super::run::state_path(opened);
+    trash.extend_from_slice(b"/trash");
+    let mut found = Found::default();
+    if disk.is_there(&trash)? {
+        let size = crate::run::outputs::size(disk, trash.to_vec())?;
+        found.gone.insert(trash, size);
+    }
+    Ok(found)
+}
+
+fn find(
+    options: &CleanOptions,
+    opened: &Opened,
+    disk: &Real,
+    held: &Held,
+) -> anyhow::Result<Result<Found, Exit>> {
+    let history = &held.history;
+    let mut rules = HashSet::new();
+    let mut unknown = Vec::new();
+    for name in &options.rules {
+        match targets::rule(&opened.workflow, name) {
+            Some(rule) => {
+                rules.insert(rule);
+            }
+            None => unknown.push(targets::no_such_rule(&opened.workflow, "--rule", name)),
+        }
+    }
+    if !unknown.is_empty() {
+        opened.terminal.show(&unknown, &opened.sources);
+        return Ok(Err(Exit::NoSuchTarget));
+    }
+    let listing = RefCell::new(Listing::new(disk));
+    let manner = Manner {
+        n_at_once: super::machine::processors(),
+        force: &Force::Rules(Vec::new()),
+        level: None,
+        shows_all: false,
+        changed: &[],
+        is_minimal: false,
+    };
+    let judged = match judge_as(opened, disk, history, &listing, &[], &manner) {
+        Ok(judged) => judged,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let context = Context {
+        workflow: &opened.workflow,
+        listing: &listing,
+    };
+    let mut search = Search {
+        disk,
+        takes_changed: options.changed,
+        found: Found::default(),
+    };
+    match options.orphans {
+        true => search.orphans(&judged, context, history)?,
+        false => search.made(&judged, context, history, &rules)?,
+    }
+    Ok(Ok(search.found))
+}
+
+struct Search<'a> {
+    disk: &'a Real,
+    takes_changed: bool,
+    found: Found,
+}
+
+impl Search<'_> {
+    /// What jobs of the plan have made; of these rules, or of all when none is named.
+    fn made(
+        &mut self,
+        judged: &Judged,
+        context: Context,
+        history: &Store,
+        rules: &HashSet<RuleId>,
+    ) -> anyhow::Result<()> {
+        let plan = &judged.plan;
+        for job in plan.jobs.ids() {
+            if !rules.is_empty() && !rules.contains(&plan.jobs[job].rule) {
+                continue;
+            }
+            let past = history.last(plan.key(job)).and_then(|last| last.past);
+            let recorded: Vec<File> = past.into_iter().flat_map(|past| past.outputs()).collect();
+            let is_split = plan.rule_of(context.workflow, job).makes_unknown_files();
+            if is_split {
+                for file in recorded {
+                    self.file(BStr::new(file.path), Some(file))?;
+                }
+                continue;
+            }
+            for &output in plan.outputs(job) {
+                let name = plan.path(output);
+                let file = recorded.iter().find(|file| file.path == name).copied();
+                self.file(name, file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was made once and is made by no job now, nor may be by one that is not known yet.
+    fn orphans(
+        &mut self,
+        judged: &Judged,
+        context: Context,
+        history: &Store,
+    ) -> anyhow::Result<()> {
+        let plan = &judged.plan;
+        let read: HashSet<PathId> = (plan.jobs.ids())
+            .flat_map(|job| plan.inputs(job).iter().copied())
+            .collect();
+        for (_, last) in history.jobs() {
+            for file in last.past.into_iter().flat_map(|past| past.outputs()) {
+                let name = BStr::new(file.path);
+                let id = plan.paths.find(name);
+                if Wanted::default().add_file(plan, context, name) {
+                    continue;
+                }
+                match id.is_some_and(|id| read.contains(&id)) {
+                    true if self.disk.is_there(without_slash(name))? => {
+                        self.found.kept.insert(name.into(), "a job reads it");
+                    }
+                    true => {}
+                    false => self.file(name, Some(file))?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts one file: gone, kept, or not there.
+    fn file(&mut self, name: &BStr, recorded: Option<File>) -> anyhow::Result<()> {
+        let Some(stat) = self.disk.stat(name)? else {
+            return Ok(());
+        };
+        let why = match recorded {
+            None => Some("there is no record that flow made it"),
+            Some(file) if file.time != stat.modified || file.size != stat.size => {
+                Some("it was changed since flow made it; --changed removes it too")
+            }
+            Some(_) => None,
+        };
+        match why {
+            Some(why) if recorded.is_none() || !self.takes_changed => {
+                self.found.kept.insert(name.into(), why);
+            }
+            _ => {
+                let size = match stat.kind {
+                    crate::disk::Kind::Folder => {
+                        crate::run::outputs::size(self.disk, without_slash(name).to_vec())?
+                    }
+                    _ => stat.size,
+                };
+                self.found.kept.remove(name.as_bytes().as_bstr());
+                self.found.gone.insert(name.into(), size);
+            }
+        }
+        Ok(())
+    }
+}

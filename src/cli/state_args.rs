@@ -1,0 +1,133 @@
+//! What can be typed behind the commands about state: `why`, `status`, `accept`, `clean`, `history`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::{PlaceArgs, SetArgs, WordArgs, WorkflowArg};
+use super::values;
+
+pub const WHY_EXAMPLES: &str = "\
+Examples:
+  flow why report.tsv           why report.tsv would be made again, or why not
+  flow why trim                 the same for all jobs of rule trim
+  flow why trim --set q=30      if param q were 30";
+
+/// What is judged, and by which rules.
+#[derive(Args, Debug)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    pub words: WordArgs,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params (default: 3)
+    ///
+    /// [env: FLOW_CHECKSUM_LEVEL]
+    #[arg(long, value_name = "LEVEL", hide_short_help = true)]
+    #[arg(value_parser = values::parse_level)]
+    pub checksum_level: Option<u8>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct WhyArgs {
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+pub const STATUS_EXAMPLES: &str = "\
+Examples:
+  flow status                   jobs of each rule: fresh, stale, missing, failed
+  flow status report.tsv        only what report.tsv needs
+  flow status --check           exit status 8 when anything is stale
+  flow status --json            one JSON object per rule";
+
+#[derive(Args, Debug)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// End with status 8 when anything is not fresh
+    #[arg(long)]
+    pub check: bool,
+    /// One JSON object per rule
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub const ACCEPT_EXAMPLES: &str = "\
+Examples:
+  flow accept                   everything counts as fresh as it is
+  flow accept align             what rule align made, and all that it was made from
+  flow accept out/a.bam         the same for one file";
+
+#[derive(Args, Debug)]
+pub(super) struct AcceptArgs {
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// Of `run` and `plan`.
+#[derive(Args, Debug)]
+pub(super) struct WhatIfArgs {
+    /// As if FILE had just changed; repeatable
+    #[arg(short = 'W', long, value_name = "FILE", hide_short_help = true)]
+    pub what_if: Vec<PathBuf>,
+    /// Leave alone what is missing or stale before a job that is as recorded
+    #[arg(long, hide_short_help = true)]
+    pub minimal: bool,
+}
+
+pub const HISTORY_EXAMPLES: &str = "\
+Examples:
+  flow history                  the last runs, and the last jobs
+  flow history out/a.bam        when the job that makes out/a.bam ran, and how long
+  flow history --json           all runs and jobs, as JSON Lines";
+
+#[derive(Args, Debug)]
+pub(super) struct HistoryArgs {
+    /// A workflow (*.flow), output files or jobs
+    #[arg(value_name = "FILE-or-JOB")]
+    pub words: Vec<OsString>,
+    /// All of them, not only the last ones
+    #[arg(long)]
+    pub all: bool,
+    /// One JSON object per run and job
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+pub const CLEAN_EXAMPLES: &str = "\
+Examples:
+  flow clean                    remove what the workflow made; asks first
+  flow clean --rule align       only what rule align made
+  flow clean --orphans          what was made once, and by no rule now
+  flow clean --trash --yes      what failed jobs left, without asking";
+
+#[derive(Args, Debug)]
+pub(super) struct CleanArgs {
+    #[command(flatten)]
+    pub workflow: WorkflowArg,
+    /// Only what this rule made; repeatable
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["orphans", "trash"])]
+    pub rule: Vec<String>,
+    /// What was made once, and by no job now
+    #[arg(long, conflicts_with = "trash")]
+    pub orphans: bool,
+    /// What failed jobs left in the trash
+    #[arg(long)]
+    pub trash: bool,
+    /// Also files that were changed since they were made
+    #[arg(long)]
+    pub changed: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub set: SetArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}

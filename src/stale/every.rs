@@ -1,0 +1,172 @@
+//! Every reason why a job runs, not only the one that decides.
+
+use std::collections::{HashMap, HashSet};
+
+use super::compare::{Times, captures};
+use super::explain::{Difference, explain};
+use super::facts::Look;
+use super::{Judge, Level, Reason, Verdict};
+use crate::history::{History, LastTry, Past};
+use crate::lang::ast::Verb;
+use crate::plan::{Context, JobId, PathId, Plan};
+
+/// All that speaks against a stale job, first what decided; empty for a fresh one.
+pub fn every(
+    plan: &Plan,
+    context: Context,
+    judge: &Judge,
+    history: &dyn History,
+    job: JobId,
+) -> Vec<(Reason, Difference)> {
+    let Verdict::Stale(deciding) = judge.verdict(job) else {
+        return Vec::new();
+    };
+    let look = Every {
+        plan,
+        context,
+        judge,
+        job,
+    };
+    let mut seen = HashSet::from([deciding]);
+    let mut reasons = vec![deciding];
+    look.collect(history, &mut |reason| {
+        if seen.insert(reason) {
+            reasons.push(reason);
+        }
+    });
+    reasons
+        .into_iter()
+        .map(|reason| {
+            let detail = explain(plan, context, judge, history, job, reason);
+            (reason, detail)
+        })
+        .collect()
+}
+
+struct Every<'a, 'c> {
+    plan: &'a Plan,
+    context: Context<'c>,
+    judge: &'a Judge,
+    job: JobId,
+}
+
+impl Every<'_, '_> {
+    /// Finds reasons in the order in which they are looked for.
+    fn collect(&self, history: &dyn History, found: &mut dyn FnMut(Reason)) {
+        if self.judge.forced.has(self.plan.jobs[self.job].rule) {
+            found(Reason::Forced);
+        }
+        let last = history
+            .last(self.plan.key(self.job))
+            .filter(|_| self.judge.level > Level::TIMES);
+        let past = last.and_then(|last| last.past);
+        let outputs = self.outputs(past.as_ref());
+        for &output in &outputs {
+            if matches!(self.judge.facts.get(output), Look::Missing) {
+                found(Reason::OutputMissing(output));
+            }
+        }
+        match last.map(|last| last.last_try) {
+            Some(LastTry::Failed) => found(Reason::Failed),
+            Some(LastTry::Unfinished) => found(Reason::Unfinished),
+            Some(LastTry::Done) | None => {}
+        }
+        match past {
+            None => self.newer(&outputs, found),
+            Some(past) => self.differences(&past, &outputs, found),
+        }
+        let mut upstream = HashSet::new();
+        for &input in self.plan.inputs(self.job) {
+            if let Some(producer) = self.plan.producer(input)
+                && producer != self.job
+                && self.judge.will_run(producer)
+                && upstream.insert(producer)
+            {
+                found(Reason::Upstream(producer));
+            }
+        }
+    }
+
+    /// Outputs by name; a split's are those it is known to have, or to have had.
+    fn outputs(&self, past: Option<&Past>) -> Vec<PathId> {
+        let rule = self.plan.rule_of(self.context.workflow, self.job);
+        if !rule.makes_unknown_files() {
+            return self.plan.outputs(self.job).to_vec();
+        }
+        if let Some(made) = self.plan.made(self.job) {
+            return made.to_vec();
+        }
+        past.into_iter()
+            .flat_map(|past| past.outputs())
+            .filter_map(|file| self.plan.paths.find(file.path))
+            .collect()
+    }
+
+    /// Inputs that are newer than the oldest output.
+    fn newer(&self, outputs: &[PathId], found: &mut dyn FnMut(Reason)) {
+        if self.plan.rule_of(self.context.workflow, self.job).verb == Verb::Originate {
+            return;
+        }
+        let mut times = Times::default();
+        for &output in outputs {
+            if let Look::There { time, .. } = self.judge.facts.get(output) {
+                times.output(time, output);
+            }
+        }
+        let Some((oldest, output)) = times.oldest_output else {
+            return;
+        };
+        for &input in self.plan.inputs(self.job) {
+            if let Look::There { time, .. } = self.judge.facts.get(input)
+                && (time > oldest || self.judge.level == Level::TIMES && time == oldest)
+            {
+                found(Reason::InputNewer { input, output });
+            }
+        }
+    }
+
+    fn differences(&self, past: &Past, outputs: &[PathId], found: &mut dyn FnMut(Reason)) {
+        let facts = &self.judge.facts;
+        let recorded: HashMap<&[u8], _> = past.outputs().map(|file| (file.path, file)).collect();
+        for &path in outputs {
+            let file = recorded.get(self.plan.path(path) as &[u8]);
+            if let (Look::There { time, size }, Some(file)) = (facts.get(path), file)
+                && (size != file.size || time < file.time)
+            {
+                found(Reason::OutputChanged(path));
+            }
+        }
+        let inputs = self.plan.inputs(self.job);
+        let names = inputs.iter().map(|path| self.plan.path(*path) as &[u8]);
+        if !past.inputs().map(|file| file.path).eq(names) {
+            found(Reason::InputsDiffer);
+        }
+        let recorded: HashMap<&[u8], _> = past.inputs().map(|file| (file.path, file)).collect();
+        for &path in inputs {
+            let producer = self.plan.producer(path);
+            if producer.is_some_and(|job| self.judge.will_run(job)) {
+                continue;
+            }
+            let Some(file) = recorded.get(self.plan.path(path) as &[u8]) else {
+                continue;
+            };
+            let is_as_it_was = match facts.get(path) {
+                Look::There { time, size } => time == file.time && size == file.size,
+                Look::Missing | Look::Unknown => false,
+            };
+            if !is_as_it_was {
+                found(Reason::InputChanged(path));
+            }
+        }
+        let print = &self.judge.prints[self.plan.jobs[self.job].rule];
+        if self.judge.level >= Level::RECIPES && past.recipe != print.recipe {
+            found(Reason::RecipeChanged);
+        }
+        let names = &self.context.workflow.names;
+        let now = captures(self.plan, names, self.job, print);
+        let is_same = past.params == print.params && past.captures().eq(now);
+        if self.judge.level >= Level::PARAMS && !is_same {
+            found(Reason::ParamsChanged);
+        }
+    }
+}
