@@ -105,7 +105,7 @@ fn begin(dice: &mut Dice, state: &std::path::Path) -> (Graph, User, Project) {
 
 #[test]
 fn after_any_edits_a_run_makes_what_a_clean_build_makes() {
-    worlds(120, |seed| {
+    worlds(60, |seed| {
         let mut dice = Dice::new(seed);
         let state = mem::state_folder();
         let (mut graph, mut user, mut project) = begin(&mut dice, state.path());
@@ -154,7 +154,7 @@ fn after_failures_are_mended_all_is_right() {
 
 #[test]
 fn after_the_engine_died_anywhere_the_next_run_is_right() {
-    worlds(80, |seed| {
+    worlds(40, |seed| {
         let mut dice = Dice::new(seed);
         let state = mem::state_folder();
         let (mut graph, mut user, mut project) = begin(&mut dice, state.path());
