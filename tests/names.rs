@@ -118,6 +118,13 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 1..16).prop_map(|pieces| {
         let mut name = pieces.concat();
         name.truncate(200);
+        // Some here-documents of bash lose these two, so that such a value is refused there:
+        // `tests/quoting.rs` has them in all other places.
+        for byte in &mut name {
+            if matches!(byte, 1 | 127) {
+                *byte = b'_';
+            }
+        }
         // A glob leaves hidden files alone.
         if name[0] == b'.' {
             name[0] = b'_';

@@ -397,8 +397,8 @@ impl History for Store {
     }
 
     fn close(&mut self) -> anyhow::Result<()> {
-        if let Some(mut writer) = self.writer.take()
-            && self.has_begun
+        if let Some(writer) = &mut self.writer
+            && std::mem::take(&mut self.has_begun)
         {
             let appended = writer.append([&[ENDED][..]]);
             appended.with_context(|| format!("write `{}`", self.path.display()))?;

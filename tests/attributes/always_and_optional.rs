@@ -22,7 +22,7 @@ fn optional_may_have_no_items() {
     let text = |attribute: &str| {
         format!(
             "{attribute}transform a: in/*.txt -> {{input}}.a\n    touch {{output}}\n\n\
-             {attribute}transform b: ./workflow.flow suffix .txt -> .b\n    touch {{output}}\n\n\
+             {attribute}transform b: *.flow suffix .txt -> .b\n    touch {{output}}\n\n\
              merge all: a b -> all\n    touch {{output}}\n"
         )
     };
