@@ -210,7 +210,7 @@ fn foreign(plan: &Plan, workflow: &Workflow, judge: &Judge) -> Vec<Diag> {
         let rule = plan.rule_of(workflow, job);
         let shown = crate::ui::path(plan.path(path));
         found.push(
-            Diag::warning("W0332", format!("{shown} is not made by `{}`", rule.name)).at(
+            Diag::warning("W0333", format!("{shown} is not made by `{}`", rule.name)).at(
                 rule.span,
                 "it matches the outputs, and is no item of what follows",
             ),
@@ -219,7 +219,7 @@ fn foreign(plan: &Plan, workflow: &Workflow, judge: &Judge) -> Vec<Diag> {
     if judge.foreign.len() > 5 {
         let n = judge.foreign.len() - 5;
         found.push(Diag::warning(
-            "W0332",
+            "W0333",
             format!("{n} more files look like a split's and are not"),
         ));
     }

@@ -19,7 +19,7 @@ pub(in crate::workflow) fn check(
     let check = resolve_block(loader, &command, scope);
     if let Some((_, span)) = check.exprs().find(|(expr, _)| **expr == Expr::Tmp) {
         loader.diags.push(
-            Diag::error("E0271", "a check has no folder of its own")
+            Diag::error("E0221", "a check has no folder of its own")
                 .at(span, "it must leave nothing behind: a plan writes nothing"),
         );
     }
