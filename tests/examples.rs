@@ -132,6 +132,10 @@ impl Example {
         file.set_modified(SystemTime::now()).unwrap();
     }
 
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.join(path), text).unwrap();
+    }
+
     fn read(&self, path: &str) -> String {
         fs::read_to_string(self.folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
@@ -235,6 +239,29 @@ fn quickstart() {
     let jobs = example.run(&["--set", "top=3"]);
     assert_eq!(first_outputs(&jobs), BTreeSet::from(["out/frequent.tsv"]));
     assert_eq!(example.read("out/frequent.tsv").lines().count(), 3);
+    let jobs = example.run(&[]);
+    assert_eq!(first_outputs(&jobs), BTreeSet::from(["out/frequent.tsv"]));
+    assert_eq!(
+        example.read("out/frequent.tsv"),
+        example.read("expected/frequent.tsv")
+    );
+
+    // A stanza less: its piece goes, and drops out of the table.
+    let work = example.read("works/Hope.txt");
+    let stanzas: Vec<&str> = work.split("\n\n").collect();
+    example.write("works/Hope.txt", &(stanzas[..2].join("\n\n") + "\n"));
+    let jobs = example.run(&[]);
+    let counts = count_by_rule(&jobs);
+    assert_eq!((counts["stanzas"], counts["count"]), (1, 2), "{counts:?}");
+    assert!(!example.folder.join("out/stanzas/Hope/03.txt").exists());
+    let table = example.read("expected/table.tsv");
+    let shorter = table.replace("\nHope\t3\t69\t24\n", "\nHope\t2\t47\t24\n");
+    assert_ne!(shorter, table);
+    assert_eq!(example.read("out/table.tsv"), shorter);
+    example.assert_up_to_date(&[]);
+    example.write("works/Hope.txt", &work);
+    example.run(&[]);
+    assert_eq!(example.read("out/table.tsv"), table);
 }
 
 #[test]
