@@ -191,7 +191,7 @@ fn unread(opened: &Opened, plan: &Plan, context: Context, files: &HashSet<BStrin
         let path = BStr::new(file);
         if !is_read && !Wanted::default().add_file(plan, context, path) {
             let shown = crate::ui::path(file);
-            let diag = Diag::error("E0342", format!("`-W {shown}`: no job reads such a file"));
+            let diag = Diag::error("E0344", format!("`-W {shown}`: no job reads such a file"));
             let read = plan.jobs.ids().flat_map(|job| plan.inputs(job));
             let near = crate::pattern::nearest_of(path, read.map(|path| plan.path(*path)));
             diags.push(match near {
