@@ -266,15 +266,24 @@ impl Reader<'_, '_> {
     fn unclosed(&mut self, start: usize, end: usize, what: &str, closer: &str) -> Broken {
         let span = self.cursor.span(start, end);
         let opener = &self.cursor.text[start..end];
+        let line = self.cursor.text[end..].lines().next().unwrap_or_default();
+        let (place, help) = match opener {
+            "[" if line.contains(closer) => (
+                "in this word",
+                "attributes stand on a line of their own, before the rule".to_string(),
+            ),
+            _ => (
+                "on this line",
+                format!("close it, or write `\\{opener}` for the character itself"),
+            ),
+        };
         self.diags.push(
             Diag::error(
                 if what == "quote" { "E0105" } else { "E0106" },
                 format!("this {what} is not closed"),
             )
-            .at(span, format!("no `{closer}` on this line"))
-            .help(format!(
-                "close it, or write `\\{opener}` for the character itself"
-            )),
+            .at(span, format!("no `{closer}` {place}"))
+            .help(help),
         );
         Broken
     }
