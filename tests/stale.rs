@@ -306,3 +306,23 @@ fn level_zero_looks_at_times_alone() {
         ["out/b.up: input_newer", "out/all: upstream"]
     );
 }
+
+#[test]
+fn what_a_rule_says_of_its_surroundings_counts_and_its_level_is_its_own() {
+    let rules = |env: &str, level: u8, word: &str| {
+        format!(
+            "[env X=\"{env}\"]\ntransform up: in/*.txt suffix .txt -> out/{{stem}}.up\n    \
+             echo $X > {{output}}\n\n\
+             [checksum_level {level}]\ntransform low: in/*.txt suffix .txt -> low/{{stem}}.low\n    \
+             echo {word} > {{output}}\n"
+        )
+    };
+    let project = Project::new(&rules("1", 1, "a"));
+    project.write("in/a.txt", "a\n");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+    project.write("workflow.flow", rules("2", 1, "b"));
+    assert_eq!(reasons(&project, &[]), ["out/a.up: params_changed"]);
+    project.write("workflow.flow", rules("1", 2, "b"));
+    assert_eq!(reasons(&project, &[]), ["low/a.low: recipe_changed"]);
+}

@@ -122,7 +122,12 @@ pub fn judge_as<'a>(
         }
     };
     shown.extend(inactive_targets(&opened.workflow, targets));
-    let mut judge = Judge::new(forced, level.map_or(Level::default(), Level));
+    let mut judge = Judge::new(
+        forced,
+        level
+            .or(opened.workflow.checksum_level)
+            .map_or(Level::default(), Level),
+    );
     let discovered = match DiscoveredFile::read(&opened.state) {
         Ok(mut discovered) => {
             let damage = discovered.notes.damage.take();

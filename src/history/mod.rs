@@ -51,9 +51,7 @@ pub trait History {
     /// A text by the number that a record has of it.
     fn text(&self, id: u64) -> Option<&BStr>;
     /// Whether a job that it does not know was never tried here. Not so when records were lost.
-    fn is_complete(&self) -> bool {
-        true
-    }
+    fn is_complete(&self) -> bool;
     /// Keeps a text that records name by this number.
     fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()>;
     /// A try begins.
@@ -70,6 +68,10 @@ pub trait History {
 pub struct NoHistory;
 
 impl History for NoHistory {
+    fn is_complete(&self) -> bool {
+        true
+    }
+
     fn last(&self, _job: &[u8]) -> Option<Last<'_>> {
         None
     }

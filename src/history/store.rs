@@ -132,6 +132,8 @@ impl Store {
             store.take_in(record);
         }
         store.found = found;
+        // Whoever makes the file has something to tell: what it told is gone.
+        store.has_lost |= store.found.records.is_empty() && !store.bytes.is_empty();
         if let Some(boot) = &store.open_on
             && store.bytes[boot.clone()] != *this_boot()
         {
@@ -234,7 +236,14 @@ impl Store {
         let start = self.bytes.len();
         self.bytes.push(RUN);
         run.write(&mut self.bytes);
-        self.written(start)
+        let range = start..self.bytes.len();
+        if let Some(writer) = &mut self.writer {
+            // No run begins by it: one that had nothing to do leaves no other trace.
+            let appended = writer.append([&self.bytes[range.clone()]]);
+            appended.with_context(|| format!("write `{}`", self.path.display()))?;
+        }
+        self.take_in(range);
+        Ok(())
     }
 
     fn last_of(&self, job: &Job) -> Last<'_> {
@@ -417,6 +426,10 @@ impl History for Store {
 }
 
 impl History for &mut Store {
+    fn is_complete(&self) -> bool {
+        (**self).is_complete()
+    }
+
     fn each(&self, told: &mut dyn FnMut(&Past)) {
         (**self).each(told);
     }

@@ -36,7 +36,7 @@ impl Judge {
             // A split without files is done only when its record says so.
             let is_made = !rule.makes_unknown_files()
                 || !outputs.is_empty()
-                || self.past(history, plan.key(job)).is_some();
+                || self.past(plan, context, history, job).is_some();
             let fresh = is_made.then_some(&Checked::Fresh);
             let verdict = self.verdict_of(plan, context, history, job, &outputs, fresh);
             if verdict == Verdict::Fresh && rule.check.is_some() {

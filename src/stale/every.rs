@@ -51,6 +51,11 @@ struct Every<'a, 'c> {
 }
 
 impl Every<'_, '_> {
+    fn level(&self) -> Level {
+        self.judge
+            .level_of(self.context, self.plan.jobs[self.job].rule)
+    }
+
     /// Finds reasons in the order in which they are looked for.
     fn collect(&self, history: &dyn History, found: &mut dyn FnMut(Reason)) {
         if self.judge.forced.has(self.plan.jobs[self.job].rule) {
@@ -58,7 +63,7 @@ impl Every<'_, '_> {
         }
         let last = history
             .last(self.plan.key(self.job))
-            .filter(|_| self.judge.level > Level::TIMES);
+            .filter(|_| self.level() > Level::TIMES);
         let past = last.and_then(|last| last.past);
         let outputs = self.outputs(past.as_ref());
         for &output in &outputs {
@@ -118,7 +123,7 @@ impl Every<'_, '_> {
         };
         for &input in self.plan.inputs(self.job) {
             if let Look::There { time, .. } = self.judge.facts.get(input)
-                && (time > oldest || self.judge.level == Level::TIMES && time == oldest)
+                && (time > oldest || self.level() == Level::TIMES && time == oldest)
             {
                 found(Reason::InputNewer { input, output });
             }
@@ -159,13 +164,13 @@ impl Every<'_, '_> {
             }
         }
         let print = &self.judge.prints[self.plan.jobs[self.job].rule];
-        if self.judge.level >= Level::RECIPES && past.recipe != print.recipe {
+        if self.level() >= Level::RECIPES && past.recipe != print.recipe {
             found(Reason::RecipeChanged);
         }
         let names = &self.context.workflow.names;
         let now = captures(self.plan, names, self.job, print);
         let is_same = past.params == print.params && past.captures().eq(now);
-        if self.judge.level >= Level::PARAMS && !is_same {
+        if self.level() >= Level::PARAMS && !is_same {
             found(Reason::ParamsChanged);
         }
     }

@@ -266,12 +266,25 @@ impl Judge {
         fresh_splits
     }
 
+    /// How much is looked at for the jobs of a rule: its own level, where it has one.
+    pub fn level_of(&self, context: Context, rule: RuleId) -> Level {
+        let own = context.workflow.rules[rule].checksum_level;
+        own.map_or(self.level, Level)
+    }
+
     /// The record of a job's last success, where records count and it has one.
-    fn past<'h>(&self, history: &'h dyn History, key: &[u8]) -> Option<Past<'h>> {
+    fn past<'h>(
+        &self,
+        plan: &Plan,
+        context: Context,
+        history: &'h dyn History,
+        job: JobId,
+    ) -> Option<Past<'h>> {
+        let level = self.level_of(context, plan.jobs[job].rule);
         history
-            .last(key)
+            .last(plan.key(job))
             .and_then(|last| last.past)
-            .filter(|_| self.level > Level::TIMES)
+            .filter(|_| level > Level::TIMES)
     }
 
     /// What a split has made: what its record says, else what its globs match now.
@@ -283,7 +296,7 @@ impl Judge {
         history: &dyn History,
         job: JobId,
     ) -> Vec<PathId> {
-        let Some(past) = self.past(history, plan.key(job)) else {
+        let Some(past) = self.past(plan, context, history, job) else {
             return self.split_files(plan, context, disk, job);
         };
         let files: Vec<PathId> = past
@@ -389,15 +402,14 @@ impl Judge {
         if let Some(reason) = self.stale_by_discovery(plan, job) {
             return Verdict::Stale(reason);
         }
-        let last = history
-            .last(plan.key(job))
-            .filter(|_| self.level > Level::TIMES);
+        let level = self.level_of(context, plan.jobs[job].rule);
+        let last = history.last(plan.key(job)).filter(|_| level > Level::TIMES);
         if last.is_none_or(|last| last.past.is_none())
-            && let Some(reason) = self.by_times(plan, rule.verb, job, &times)
+            && let Some(reason) = self.by_times(plan, level, rule.verb, job, &times)
         {
             return Verdict::Stale(reason);
         }
-        if last.is_none() && self.level > Level::TIMES && !history.is_complete() {
+        if last.is_none() && level > Level::TIMES && !history.is_complete() {
             // It may have been cut off, and the record of that be lost.
             return Verdict::Stale(Reason::NoRecord);
         }
@@ -407,7 +419,7 @@ impl Judge {
                 names: &context.workflow.names,
                 facts: &self.facts,
                 print: &self.prints[plan.jobs[job].rule],
-                level: self.level,
+                level,
                 job,
                 outputs,
                 trusts_touch: history.is_complete(),
@@ -435,7 +447,14 @@ impl Judge {
     }
 
     /// Where nothing is recorded, times decide.
-    fn by_times(&self, plan: &Plan, verb: Verb, job: JobId, times: &Times) -> Option<Reason> {
+    fn by_times(
+        &self,
+        plan: &Plan,
+        level: Level,
+        verb: Verb,
+        job: JobId,
+        times: &Times,
+    ) -> Option<Reason> {
         let Some((oldest, output)) = times.oldest_output else {
             if plan.outputs(job).is_empty() {
                 return Some(Reason::NoRecord);
@@ -446,7 +465,7 @@ impl Judge {
         };
         let (newest, input) = times.newest_input?;
         // At level 0 an input that is as old counts too.
-        let is_newer = newest > oldest || self.level == Level::TIMES && newest == oldest;
+        let is_newer = newest > oldest || level == Level::TIMES && newest == oldest;
         (verb != Verb::Originate && is_newer).then_some(Reason::InputNewer { input, output })
     }
 

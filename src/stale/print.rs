@@ -3,10 +3,10 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::dense::Table;
-use crate::pattern::NameId;
+use crate::dense::{Interner, Table};
+use crate::pattern::{NameId, Pattern};
 use crate::workflow::recipe::Launch;
-use crate::workflow::{Expr, Rule, RuleId, Workflow};
+use crate::workflow::{Expr, Part, Rule, RuleId, Word, Workflow};
 
 /// One rule's recipe and params, as texts and as the numbers that records have of them.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +53,20 @@ fn print(workflow: &Workflow, rule: &Rule) -> Print {
             _ => {}
         }
     }
-    for (name, value) in &workflow.env {
+    for (name, value) in workflow.env_of(rule) {
         lines.push(line(&format!("env {name}"), value));
+    }
+    for (name, word) in &rule.around.env {
+        lines.push(line(
+            &format!("env {name}"),
+            &spelt(word, &workflow.names, &mut captures),
+        ));
+    }
+    if let Some(word) = &rule.around.workdir {
+        lines.push(line(
+            "workdir",
+            &spelt(word, &workflow.names, &mut captures),
+        ));
     }
     match &recipe.launch {
         Launch::Shell {
@@ -93,6 +105,32 @@ fn print(workflow: &Workflow, rule: &Rule) -> Print {
         captures,
         is_split: rule.makes_unknown_files(),
     }
+}
+
+/// A word of an attribute, what differs from job to job by its name; captures are noted.
+fn spelt(word: &Word, names: &Interner<NameId>, captures: &mut Vec<NameId>) -> BString {
+    let mut text = BString::default();
+    for part in &word.parts {
+        match part {
+            Part::Text(piece) => text.extend_from_slice(piece),
+            Part::Glob(glob) => {
+                let glob = Pattern(vec![glob.clone()]);
+                text.extend_from_slice(&glob.spell(&|_| String::new()));
+            }
+            Part::Value(Expr::Text(value), _) => text.extend_from_slice(value),
+            Part::Value(Expr::List(values), _) => {
+                text.extend_from_slice(&bstr::join(", ", values));
+            }
+            Part::Value(Expr::Capture { name, index }, _) => {
+                captures.push(*name);
+                let index = index.map(|index| format!("[{index}]")).unwrap_or_default();
+                text.extend_from_slice(format!("{{{}{index}}}", names.get(*name)).as_bytes());
+            }
+            // Numbers of slots and of groups are the rule's own: they stay while it does.
+            Part::Value(expr, _) => text.extend_from_slice(format!("{{{expr:?}}}").as_bytes()),
+        }
+    }
+    text
 }
 
 fn line(name: &str, value: &[u8]) -> BString {

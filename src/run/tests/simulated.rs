@@ -104,6 +104,10 @@ impl History for Book {
         })
     }
 
+    fn is_complete(&self) -> bool {
+        true
+    }
+
     fn text(&self, _id: u64) -> Option<&BStr> {
         None
     }
