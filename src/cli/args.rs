@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::explain::{self, Page};
 use super::options::{self, Format, Param, Progress, Request, Variable};
@@ -72,6 +72,10 @@ Examples:
   flow fmt --check              only say which files would change; exit status 1 if any
   flow fmt --diff               only show what would change
   flow fmt - < rna.flow         from stdin to stdout, for editors";
+
+const LSP_EXAMPLES: &str = "\
+Examples:
+  flow lsp                      for an editor to start; the book says how";
 
 /// A declarative workflow engine over files.
 #[derive(Parser, Debug)]
@@ -138,6 +142,10 @@ pub(super) enum Typed {
     #[command(before_long_help = state_args::CLEAN_EXAMPLES)]
     #[command(override_usage = "flow clean [WORKFLOW] [OPTIONS]")]
     Clean(CleanArgs),
+    /// Serve an editor: the language server protocol on stdin and stdout
+    #[command(before_long_help = LSP_EXAMPLES)]
+    #[command(override_usage = "flow lsp")]
+    Lsp(LspArgs),
 }
 
 /// Options of every command, before or after its name.
@@ -404,6 +412,13 @@ pub(super) struct FmtArgs {
     pub diff: bool,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct LspArgs {
+    /// What editors add that can talk in several ways; flow talks in this one
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+}
+
 /// What this process was asked to do. Prints help, a version or a mistake, and exits, itself.
 pub fn parse() -> Request {
     match parse_from(std::env::args_os(), &|name| std::env::var_os(name)) {
@@ -419,18 +434,31 @@ pub fn parse_from(
     args: impl IntoIterator<Item = OsString>,
     variable: Variable,
 ) -> Result<Request, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(args).map_err(hint)?;
+    let matches = command().try_get_matches_from(args).map_err(hint)?;
     let typed = Cli::from_arg_matches(&matches)?;
     let name = matches.subcommand_name().unwrap_or_default().to_string();
     options::request(typed, variable).map_err(|wrong| {
-        let mut command = Cli::command();
-        command.build();
-        let command = match command.find_subcommand_mut(&name) {
+        let mut flow = command();
+        let command = match flow.find_subcommand_mut(&name) {
             Some(command) => command,
             None => return clap::Error::raw(ErrorKind::ValueValidation, wrong),
         };
         command.error(ErrorKind::ValueValidation, wrong)
     })
+}
+
+/// The whole command line. What every command's short help says is not said beside their list, which
+/// has to fit on a screen.
+fn command() -> Command {
+    let mut flow = Cli::command();
+    // Commands get their own copies of what they share.
+    flow.build();
+    let is_shared = |arg: &Arg| ["verbose", "quiet", "color"].contains(&arg.get_id().as_str());
+    flow.mut_args(|arg| match is_shared(&arg) {
+        true => arg.hide_short_help(true),
+        false => arg,
+    })
+    .mut_subcommand("help", |help| help.hide(true))
 }
 
 /// A word that is no command: `flow main.flow` forgets it; and where nothing is like it, all there

@@ -16,6 +16,7 @@ mod history;
 mod hold;
 mod list;
 mod log;
+mod lsp;
 mod machine;
 mod near;
 mod open;
@@ -53,6 +54,8 @@ pub enum Exit {
     Machine,
     /// `status --check` found stale work.
     Stale,
+    /// An editor left `flow lsp` without a `shutdown`; the number is the protocol's.
+    NoShutdown,
     /// Ended by this signal.
     Signal(u8),
 }
@@ -62,7 +65,7 @@ impl Exit {
     pub fn status(self) -> u8 {
         match self {
             Exit::Done => 0,
-            Exit::JobsFailed => 1,
+            Exit::JobsFailed | Exit::NoShutdown => 1,
             Exit::WrongCommand => 2,
             Exit::WrongWorkflow => 3,
             Exit::NoSuchTarget => 4,
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Request::Accept(options) => accept::accept(options),
         Request::History(options) => history::history(options),
         Request::Clean(options) => clean::clean(options),
+        Request::Lsp => lsp::serve(),
     };
     match ended {
         Ok(exit) => ExitCode::from(exit.status()),

@@ -213,14 +213,15 @@ fn near_workflows(path: &Path) -> Vec<String> {
     names
 }
 
-fn environment() -> std::collections::HashMap<String, BString> {
+/// The environment, as far as its names are text.
+pub fn environment() -> std::collections::HashMap<String, BString> {
     let vars = std::env::vars_os();
     vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_vec().into())))
         .collect()
 }
 
 /// bash where it is, else sh.
-fn default_shell() -> Shell {
+pub fn default_shell() -> Shell {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_bash = std::env::split_paths(&path)
         .any(|folder| folder.is_absolute() && folder.join("bash").is_file());

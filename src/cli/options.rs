@@ -43,6 +43,7 @@ pub enum Request {
     Accept(AskOptions),
     History(HistoryOptions),
     Clean(CleanOptions),
+    Lsp,
 }
 
 /// What every command takes.
@@ -318,6 +319,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
         Typed::List(args) => Ok(Request::List(ListOptions {
             common: only_workflow(common, args.workflow.words)?,
         })),
+        Typed::Lsp(_) => Ok(Request::Lsp),
         Typed::Log(args) => {
             let (common, jobs) = words(common, args.words)?;
             if jobs.is_empty() && !args.failed {

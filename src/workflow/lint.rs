@@ -98,7 +98,8 @@ fn captures(ast: &Ast, uses: &Uses, sources: &Sources, diags: &mut Vec<Diag>) {
                 }
             }
             FilterKind::Regex => {
-                for (name, span) in groups(filter.word.span, sources) {
+                let span = filter.word.span;
+                for (name, span) in groups(span, sources.text(span)) {
                     if unused(name) {
                         diags.push(
                             Diag::warning("W0402", message(name))
@@ -112,9 +113,8 @@ fn captures(ast: &Ast, uses: &Uses, sources: &Sources, diags: &mut Vec<Diag>) {
     }
 }
 
-/// The named groups of a regular expression, `(?P<name>…)` or `(?<name>…)`.
-fn groups(span: Span, sources: &Sources) -> Vec<(&str, Span)> {
-    let text = sources.text(span);
+/// The named groups of a regular expression, `(?P<name>…)` or `(?<name>…)`, whose text stands here.
+pub fn groups(span: Span, text: &str) -> Vec<(&str, Span)> {
     let mut found = Vec::new();
     for opening in ["(?P<", "(?<"] {
         for (at, _) in text.match_indices(opening) {

@@ -244,14 +244,14 @@ fn mistakes_say_what_is_wrong_and_what_was_meant() {
 }
 
 fn commands() -> Vec<clap::Command> {
-    let mut flow = Cli::command().term_width(80);
-    flow.build();
+    let flow = command();
     let own = flow
         .get_subcommands()
         .filter(|command| command.get_name() != "help");
     let mut all: Vec<clap::Command> = own.cloned().collect();
     all.push(flow);
-    all
+    let narrow = |command: clap::Command| command.term_width(80);
+    all.into_iter().map(narrow).collect()
 }
 
 #[test]
