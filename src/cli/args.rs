@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 
+use super::completions::Completer;
 use super::explain::{self, Page};
-use super::options::{self, Format, Param, Progress, Request, Variable};
+use super::options::{self, Format, Param, Progress, Request, ShellName, Variable};
 use super::state_args::{
     self, AcceptArgs, CleanArgs, HistoryArgs, StatusArgs, WhatIfArgs, WhyArgs,
 };
@@ -76,6 +78,12 @@ Examples:
 const LSP_EXAMPLES: &str = "\
 Examples:
   flow lsp                      for an editor to start; the book says how";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  flow completions bash         for ~/.bashrc: source <(flow completions bash)
+  flow completions zsh          for ~/.zshrc: source <(flow completions zsh)
+  flow completions fish         for config.fish: flow completions fish | source";
 
 /// A declarative workflow engine over files.
 #[derive(Parser, Debug)]
@@ -146,6 +154,10 @@ pub(super) enum Typed {
     #[command(before_long_help = LSP_EXAMPLES)]
     #[command(override_usage = "flow lsp")]
     Lsp(LspArgs),
+    /// Print the script that lets a shell complete what is typed
+    #[command(before_long_help = COMPLETIONS_EXAMPLES)]
+    #[command(override_usage = "flow completions SHELL")]
+    Completions(CompletionsArgs),
 }
 
 /// Options of every command, before or after its name.
@@ -185,14 +197,14 @@ pub(super) struct WordArgs {
     /// A workflow (*.flow), rules, output files
     ///
     /// Without a workflow it is workflow.flow; without rules and files it is all of them.
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = ArgValueCompleter::new(Completer::Target))]
     pub words: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct WorkflowArg {
     /// The workflow (*.flow; default: workflow.flow)
-    #[arg(value_name = "WORKFLOW")]
+    #[arg(value_name = "WORKFLOW", add = ArgValueCompleter::new(Completer::Workflow))]
     pub words: Vec<OsString>,
 }
 
@@ -200,6 +212,7 @@ pub(super) struct WorkflowArg {
 pub(super) struct SetArgs {
     /// Give a param another value; repeatable
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::parse_param)]
+    #[arg(add = ArgValueCompleter::new(Completer::Param))]
     pub set: Vec<Param>,
     /// Read params from a TOML, YAML or JSON file
     ///
@@ -225,7 +238,7 @@ pub(super) struct PlaceArgs {
 #[derive(Args, Debug)]
 pub(super) struct ForceArgs {
     /// Run this rule whatever its state; repeatable
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", add = ArgValueCompleter::new(Completer::Rule))]
     pub force: Vec<String>,
     /// Run everything whatever its state
     #[arg(short = 'B', long)]
@@ -375,6 +388,7 @@ pub(super) struct CheckArgs {
 pub(super) struct ExplainArgs {
     /// Codes of mistakes or warnings; without one, all are listed
     #[arg(value_name = "CODE", value_parser = explain::find)]
+    #[arg(add = ArgValueCompleter::new(Completer::Code))]
     pub pages: Vec<Page>,
 }
 
@@ -387,7 +401,7 @@ pub(super) struct ListArgs {
 #[derive(Args, Debug)]
 pub(super) struct LogArgs {
     /// A workflow (*.flow), output files or jobs
-    #[arg(value_name = "FILE-or-JOB")]
+    #[arg(value_name = "FILE-or-JOB", add = ArgValueCompleter::new(Completer::Target))]
     pub words: Vec<OsString>,
     /// The logs of all jobs that failed when they were last tried
     #[arg(long)]
@@ -402,7 +416,7 @@ pub(super) struct LogArgs {
 #[derive(Args, Debug)]
 pub(super) struct FmtArgs {
     /// Files; - is stdin to stdout (default: workflow.flow)
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", add = ArgValueCompleter::new(Completer::Workflow))]
     pub files: Vec<PathBuf>,
     /// Write nothing; exit status 1 if a file would change
     #[arg(long)]
@@ -410,6 +424,13 @@ pub(super) struct FmtArgs {
     /// Write nothing; show what would change
     #[arg(long)]
     pub diff: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArgs {
+    /// bash, zsh, fish
+    #[arg(value_name = "SHELL", hide_possible_values = true)]
+    pub shell: ShellName,
 }
 
 #[derive(Args, Debug)]

@@ -9,6 +9,7 @@ mod accept;
 mod cause;
 mod check;
 mod clean;
+mod completions;
 mod diff;
 mod fmt;
 mod follow;
@@ -79,6 +80,8 @@ impl Exit {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // A shell that asks what can be typed starts nothing.
+    completions::answer();
     // First of all, while the process is small and has one thread. A wrong guess costs a process.
     let supervisor = runs_jobs().then(crate::exec::supervisor::fork);
     let ended = match args::parse() {
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Request::History(options) => history::history(options),
         Request::Clean(options) => clean::clean(options),
         Request::Lsp => lsp::serve(),
+        Request::Completions(options) => completions::completions(options),
     };
     match ended {
         Ok(exit) => ExitCode::from(exit.status()),

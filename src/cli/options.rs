@@ -44,6 +44,7 @@ pub enum Request {
     History(HistoryOptions),
     Clean(CleanOptions),
     Lsp,
+    Completions(CompletionsOptions),
 }
 
 /// What every command takes.
@@ -207,6 +208,20 @@ pub struct ExplainOptions {
     pub pages: Vec<Page>,
 }
 
+/// `flow completions`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompletionsOptions {
+    pub shell: ShellName,
+}
+
+/// A shell that can ask what may be typed next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
 /// `flow list`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListOptions {
@@ -320,6 +335,9 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             common: only_workflow(common, args.workflow.words)?,
         })),
         Typed::Lsp(_) => Ok(Request::Lsp),
+        Typed::Completions(args) => Ok(Request::Completions(CompletionsOptions {
+            shell: args.shell,
+        })),
         Typed::Log(args) => {
             let (common, jobs) = words(common, args.words)?;
             if jobs.is_empty() && !args.failed {

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::args::{PlaceArgs, SetArgs, WordArgs, WorkflowArg};
+use super::completions::Completer;
 use super::values;
 
 pub const WHY_EXAMPLES: &str = "\
@@ -88,7 +90,7 @@ Examples:
 #[derive(Args, Debug)]
 pub(super) struct HistoryArgs {
     /// A workflow (*.flow), output files or jobs
-    #[arg(value_name = "FILE-or-JOB")]
+    #[arg(value_name = "FILE-or-JOB", add = ArgValueCompleter::new(Completer::Target))]
     pub words: Vec<OsString>,
     /// All of them, not only the last ones
     #[arg(long)]
@@ -113,6 +115,7 @@ pub(super) struct CleanArgs {
     pub workflow: WorkflowArg,
     /// Only what this rule made; repeatable
     #[arg(long, value_name = "RULE", conflicts_with_all = ["orphans", "trash"])]
+    #[arg(add = ArgValueCompleter::new(Completer::Rule))]
     pub rule: Vec<String>,
     /// What was made once, and by no job now
     #[arg(long, conflicts_with = "trash")]
