@@ -477,6 +477,33 @@ fn what_can_follow_is_offered() {
 }
 
 #[test]
+fn texts_are_laid_out() {
+    let project = Project::new("");
+    let crooked = "let 🧬=1\r\n\n\n\noriginate   a ->  a.txt # größe\n  touch  {output} 🧬";
+    let mut editor = Editor::open(&project, crooked);
+    let params = json!({
+        "textDocument": {"uri": editor.uri},
+        "options": {"tabSize": 8, "insertSpaces": false},
+    });
+    let mut edits = |version, text: &str| {
+        editor.change(version, text);
+        editor.ask("textDocument/formatting", params.clone())
+    };
+    assert!(edits(2, crooked).is_null(), "`🧬` is no name");
+    let crooked = crooked.replacen('🧬', "x", 1);
+    let straight = "let x = 1\n\noriginate a -> a.txt  # größe\n    touch  {output} 🧬\n";
+    let whole = json!({
+        "start": {"line": 0, "character": 0},
+        "end": {"line": 5, "character": 20},
+    });
+    assert_eq!(
+        edits(3, &crooked),
+        json!([{"range": whole, "newText": straight}])
+    );
+    assert_eq!(edits(4, straight), json!([]));
+}
+
+#[test]
 fn items_are_listed() {
     let project = Project::new("");
     let mut editor = Editor::open(&project, TEXT);

@@ -197,6 +197,7 @@ impl Server {
                 let range: lsp::Range = read(params["range"].clone())?;
                 json!(answers::fixes(self.document(&params)?, range))
             }
+            "textDocument/formatting" => json!(answers::layout(self.document(&params)?)),
             _ => {
                 return Err((
                     ErrorCode::MethodNotFound,
@@ -316,6 +317,7 @@ fn capabilities() -> Value {
         "definitionProvider": true,
         "referencesProvider": true,
         "documentSymbolProvider": true,
+        "documentFormattingProvider": true,
         "codeActionProvider": {"codeActionKinds": ["quickfix"]},
         "completionProvider": {"triggerCharacters": ["{", "[", "."]},
     })

@@ -11,6 +11,7 @@ use super::document::Document;
 use super::find;
 use crate::lang::ast::{Item, ItemKind, Name};
 use crate::lang::diag::{Diag, Severity};
+use crate::lang::format::format;
 
 /// What is wrong with a document, and what looks like a slip.
 pub fn diagnostics(document: &Document) -> Vec<Diagnostic> {
@@ -97,6 +98,20 @@ pub fn fixes(document: &Document, range: Range) -> Vec<CodeAction> {
         }
     }
     actions
+}
+
+/// The edit that lays a document out in flow's style; `None` while its syntax is wrong.
+pub fn layout(document: &Document) -> Option<Vec<TextEdit>> {
+    let old = document.text.as_str();
+    let new = format(document.reading.file, old).ok()?;
+    let whole = TextEdit {
+        range: document.text.whole(),
+        new_text: new,
+    };
+    Some(match whole.new_text == old {
+        true => Vec::new(),
+        false => vec![whole],
+    })
 }
 
 /// Where the name at a byte is declared.

@@ -66,6 +66,13 @@ impl Text {
         }
     }
 
+    pub fn whole(&self) -> lsp_types::Range {
+        lsp_types::Range {
+            start: self.position(0),
+            end: self.position(self.text.len()),
+        }
+    }
+
     pub fn range(&self, span: Span) -> lsp_types::Range {
         lsp_types::Range {
             start: self.position(span.start as usize),
