@@ -237,3 +237,14 @@ fn codes_are_explained() {
         .expect(2)
         .says(&["'E0100'", "did you mean `E0101`?"]);
 }
+
+#[test]
+fn what_an_included_file_uses_is_used() {
+    let project = Project::new("param genome = hg38\njobs_limit few = 2\ninclude more.flow\n");
+    project.write(
+        "more.flow",
+        "[jobs_limit few, stdout all.txt]\noriginate all -> all.txt\n    echo {genome}\n",
+    );
+    let checked = project.flow(&["check"]).expect(0);
+    assert_eq!(checked.err, "");
+}

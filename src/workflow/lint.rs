@@ -8,7 +8,7 @@ mod uses;
 use std::collections::HashSet;
 
 use super::Workflow;
-use crate::lang::ast::{Ast, FilterKind, ItemKind};
+use crate::lang::ast::{Ast, FilterKind, Item, ItemKind};
 use crate::lang::{Diag, Sources, Span};
 use uses::{Uses, holes};
 
@@ -16,18 +16,25 @@ use uses::{Uses, holes};
 pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
     let uses = Uses::of(ast);
     let mut diags = Vec::new();
-    if !uses.has_scripts {
+    // What is included may use anything that is declared here.
+    let is_whole = |item: &Item| !matches!(item.kind, ItemKind::Include { .. });
+    let is_whole = ast.items.iter().all(is_whole);
+    if is_whole && !uses.has_scripts {
         constants(ast, &uses, &mut diags);
         captures(ast, &uses, sources, &mut diags);
     }
-    limits(ast, &uses, &mut diags);
+    if is_whole {
+        limits(ast, &uses, &mut diags);
+    }
+    let main = ast.items.first().map(|item| item.span.file);
     for rule in workflow.rules.values() {
         if let Some(recipe) = &rule.recipe
             && recipe.text.interpreter.is_shell()
         {
             recipes::raw(recipe, sources, &mut diags);
             let names_output = recipes::written_out(rule, recipe, &mut diags);
-            if !names_output && !uses.redirected.contains(&rule.name_span.start) {
+            let is_seen = Some(rule.name_span.file) == main;
+            if is_seen && !names_output && !uses.redirected.contains(&rule.name_span.start) {
                 recipes::no_output(rule, recipe, &mut diags);
             }
         }
