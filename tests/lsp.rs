@@ -503,6 +503,75 @@ fn texts_are_laid_out() {
     assert_eq!(edits(4, straight), json!([]));
 }
 
+const MAIN: &str = "\
+param genome = hg38
+include sub/lib.flow
+use module.flow as m
+
+merge all: up m.down -> all.txt
+    cat {input} > {output}
+";
+
+const LIB: &str = "\
+# Letters become capitals.
+transform up: raw/*.txt suffix .txt -> {stem}.{genome}
+    tr a-z A-Z < {input} > {output}
+";
+
+#[test]
+fn files_that_are_named_are_read() {
+    let project = Project::new("");
+    project.write("raw/a.txt", "").write("sub/lib.flow", LIB);
+    project.write(
+        "module.flow",
+        "originate down -> down.txt\n    touch {output}\n",
+    );
+    let mut editor = Editor::open(&project, MAIN);
+    assert!(editor.diagnostics_of(1).is_empty());
+    let uri = |name: &str| format!("file://{}", project.path(name).display());
+    for (needle, file, line, character) in [
+        ("up m", "sub/lib.flow", 1, 10),
+        ("m.down", "module.flow", 0, 10),
+    ] {
+        let found = editor.ask_at("textDocument/definition", MAIN, needle, 0);
+        assert_eq!(found["uri"], uri(file));
+        let start = json!({"line": line, "character": character});
+        assert_eq!(found["range"]["start"], start, "{needle}");
+    }
+    let hover = editor.ask_at("textDocument/hover", MAIN, "up m", 0);
+    let hover = hover["contents"]["value"].as_str().expect("text");
+    for part in [
+        "transform up: raw/",
+        "Letters become",
+        "1 job\n- `raw/a.txt` → `a.hg38`",
+    ] {
+        assert!(hover.contains(part), "no {part} in {hover}");
+    }
+    let offered = editor.ask_at("textDocument/completion", MAIN, "up m.down", 0);
+    let offered = labels(&offered);
+    assert!(
+        offered.contains(&"up") && offered.contains(&"m.down"),
+        "{offered:?}"
+    );
+    // A mistake there stands where the file is named, and leads to its place.
+    project.write("sub/lib.flow", LIB.replace("{genome}", "{genom}"));
+    editor.diagnostics.clear();
+    editor.say(
+        "textDocument/didSave",
+        json!({"textDocument": {"uri": uri("sub/lib.flow")}}),
+    );
+    assert_eq!(editor.diagnostics_of(1), ["E0230 1:8-1:20"]);
+    let related = &editor.diagnostics[0]["params"]["diagnostics"][0]["relatedInformation"][0];
+    assert_eq!(related["location"]["uri"], uri("sub/lib.flow"));
+    assert_eq!(related["location"]["range"]["start"]["line"], 1);
+    // A file that is not there, and one that never ends.
+    editor.change(2, "include none.flow\ninclude /dev/zero\n");
+    assert_eq!(
+        editor.diagnostics_of(2),
+        ["E0292 0:8-0:17", "E0292 1:8-1:17"]
+    );
+}
+
 #[test]
 fn items_are_listed() {
     let project = Project::new("");

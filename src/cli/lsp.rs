@@ -6,6 +6,7 @@
 mod answers;
 mod complete;
 mod document;
+mod elsewhere;
 mod find;
 mod hover;
 mod jobs;
@@ -262,6 +263,13 @@ impl Server {
                     self.publish(&closed.uri, None, Vec::new())?;
                 }
             }
+            // Another document may include it, or name the table.
+            "textDocument/didSave" => {
+                for document in self.documents.values_mut() {
+                    document.is_unread = true;
+                }
+                self.unread_since.get_or_insert_with(Instant::now);
+            }
             _ => {}
         }
         Ok(())
@@ -312,7 +320,7 @@ fn read<T: DeserializeOwned>(params: Value) -> Result<T, Refusal> {
 fn capabilities() -> Value {
     json!({
         "positionEncoding": "utf-16",
-        "textDocumentSync": {"openClose": true, "change": 1},
+        "textDocumentSync": {"openClose": true, "change": 1, "save": true},
         "hoverProvider": true,
         "definitionProvider": true,
         "referencesProvider": true,

@@ -36,6 +36,7 @@ pub use expr::{Expr, Fact, FileSet, Part, Word};
 pub use load::load;
 pub use param::{Override, Param, Type};
 pub use recipe::Recipe;
+pub use space::beside;
 pub use table::{SampleTable, TableId};
 pub use tuple::Tuple;
 

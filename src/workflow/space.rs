@@ -367,7 +367,7 @@ impl Loader<'_> {
 }
 
 /// `file`, which is said in the file `by`, as a path.
-fn beside(by: &str, file: &str) -> String {
+pub fn beside(by: &str, file: &str) -> String {
     let folder = match by.rfind('/') {
         Some(end) if !file.starts_with('/') => &by[..=end],
         _ => "",

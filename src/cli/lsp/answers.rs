@@ -8,9 +8,9 @@ use lsp_types::{
 };
 
 use super::document::Document;
-use super::find;
+use super::{elsewhere, find};
 use crate::lang::ast::{Item, ItemKind, Name};
-use crate::lang::diag::{Diag, Severity};
+use crate::lang::diag::{Diag, Label, Severity};
 use crate::lang::format::format;
 
 /// What is wrong with a document, and what looks like a slip.
@@ -23,8 +23,11 @@ fn diagnostic(document: &Document, diag: &Diag) -> Diagnostic {
     let mut message = diag.message.clone();
     let mut range = Range::default();
     if let Some(label) = diag.primary.as_ref() {
-        if label.span.file == document.reading.file {
+        let file = label.span.file;
+        if file == document.reading.file {
             range = document.text.range(label.span);
+        } else if let Some(span) = elsewhere::named_by(&document.reading, file) {
+            range = document.text.range(span);
         }
         if !label.text.is_empty() {
             message += &format!(": {}", label.text);
@@ -36,12 +39,19 @@ fn diagnostic(document: &Document, diag: &Diag) -> Diagnostic {
     for help in &diag.helps {
         message += &format!("\nhelp: {}", help.text);
     }
-    let others = diag.others.iter();
-    let others = others.filter(|label| label.span.file == document.reading.file);
-    let related: Vec<_> = others
-        .map(|label| DiagnosticRelatedInformation {
-            location: location(document, document.text.range(label.span)),
-            message: label.text.clone(),
+    let is_here = |label: &&Label| label.span.file == document.reading.file;
+    let primary = diag.primary.iter().filter(|label| !is_here(label));
+    let related: Vec<_> = primary
+        .chain(&diag.others)
+        .filter_map(|label| {
+            let location = match is_here(&label) {
+                true => location(document, document.text.range(label.span)),
+                false => elsewhere::location(&document.reading, label.span)?,
+            };
+            Some(DiagnosticRelatedInformation {
+                location,
+                message: label.text.clone(),
+            })
         })
         .collect();
     Diagnostic {
@@ -118,7 +128,11 @@ pub fn layout(document: &Document) -> Option<Vec<TextEdit>> {
 pub fn definition(document: &Document, offset: usize) -> Option<Location> {
     let (ast, text) = (&document.reading.ast, document.text.as_str());
     let mention = find::at(ast, text, offset)?;
-    let found = find::definition(ast, text, &mention)?;
+    let Some(found) = find::definition(ast, text, &mention) else {
+        let (reading, rule) = elsewhere::rule(document, &mention.name)?;
+        let is_rule = mention.kind == find::Kind::Rule;
+        return elsewhere::location(reading, rule.name_span).filter(|_| is_rule);
+    };
     Some(location(document, document.text.range(found.span)))
 }
 

@@ -7,7 +7,7 @@ use lsp_types::{CompletionItem, CompletionItemKind};
 
 use super::document::{Document, Reading};
 use super::find;
-use super::words;
+use super::{elsewhere, words};
 use crate::lang::Span;
 use crate::lang::ast::{ItemKind, Rule, Verb};
 use crate::lang::names::{is_name, name_length, verb};
@@ -206,6 +206,11 @@ fn rules(document: &Document, items: &mut Vec<CompletionItem>) {
                 }
                 _ => {}
             }
+        }
+        for rule in elsewhere::rules(reading) {
+            let doc = rule.doc.as_deref().unwrap_or("");
+            let doc = doc.lines().next().unwrap_or("").trim();
+            items.push(item(CompletionItemKind::FUNCTION, &rule.name, doc));
         }
     }
 }

@@ -25,9 +25,13 @@ pub struct Reading {
     pub diags: Vec<Diag>,
 }
 
-/// The bytes of a file that a workflow names. Pipes and devices are none: they may never end.
+/// The bytes of a file that a workflow names. Pipes and devices are none: they may never end. A
+/// text without a place of its own has none beside it.
 fn read_file(name: &str) -> io::Result<Vec<u8>> {
     let path = Path::new(name);
+    if !path.is_absolute() {
+        return Err(io::Error::other("this text is not saved yet"));
+    }
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }

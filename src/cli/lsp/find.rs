@@ -39,6 +39,7 @@ pub struct Mention {
 pub struct Names {
     captures: HashSet<String>,
     constants: HashSet<String>,
+    modules: HashSet<String>,
 }
 
 impl Names {
@@ -46,10 +47,14 @@ impl Names {
         let mut names = Names {
             captures: HashSet::new(),
             constants: HashSet::new(),
+            modules: HashSet::new(),
         };
         for item in &ast.items {
             if let ItemKind::Param { name, .. } | ItemKind::Let { name, .. } = &item.kind {
                 names.constants.insert(name.value.clone());
+            }
+            if let ItemKind::Use { name, .. } = &item.kind {
+                names.modules.insert(name.value.clone());
             }
         }
         for rule in rules(ast) {
@@ -60,6 +65,12 @@ impl Names {
                 .extend(captured.filter(|name| !names.constants.contains(name)));
         }
         names
+    }
+
+    /// `NAME.rule`, of a module that is called NAME here.
+    fn is_of_module(&self, word: &str) -> bool {
+        let parts = word.split_once('.');
+        parts.is_some_and(|(module, rule)| self.modules.contains(module) && is_name(rule))
     }
 
     /// Names in braces are looked up in this order.
@@ -278,7 +289,9 @@ impl Collector<'_> {
     /// A word that is a rule's name when it is a name.
     fn source(&mut self, word: &Word) {
         match word.bare() {
-            Some(name) if is_name(name) => self.push(Kind::Rule, name, word.span, false),
+            Some(name) if is_name(name) || self.names.is_of_module(name) => {
+                self.push(Kind::Rule, name, word.span, false)
+            }
             _ => self.word(word),
         }
     }

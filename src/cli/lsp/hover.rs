@@ -4,7 +4,7 @@ use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind};
 
 use super::document::{Document, Reading};
 use super::find::{self, Kind, Mention};
-use super::words;
+use super::{elsewhere, words};
 use crate::lang::Span;
 use crate::lang::ast::{Item, ItemKind};
 use crate::workflow::RuleId;
@@ -131,12 +131,20 @@ fn rule(
     text: &str,
     mention: &Mention,
 ) -> Option<String> {
-    let item = declared(reading, text, mention)?;
-    let ItemKind::Rule(rule) = &item.kind else {
-        return Some(with_doc(source(text, item.span), item.doc.as_deref()));
+    let (mut shown, verb) = match declared(reading, text, mention) {
+        Some(item) => {
+            let ItemKind::Rule(rule) = &item.kind else {
+                return Some(with_doc(source(text, item.span), item.doc.as_deref()));
+            };
+            let shown = with_doc(source(text, rule.header), item.doc.as_deref());
+            (shown, rule.verb.value.keyword())
+        }
+        None => {
+            let (other, rule) = elsewhere::rule(document, &mention.name)?;
+            let header = other.sources.text(rule.span);
+            (with_doc(header, rule.doc.as_deref()), rule.verb.keyword())
+        }
     };
-    let mut shown = with_doc(source(text, rule.header), item.doc.as_deref());
-    let verb = rule.verb.value.keyword();
     if let Some(meaning) = words::meaning(&words::VERBS, verb) {
         shown += &format!("\n\n`{verb}`: {meaning}");
     }
