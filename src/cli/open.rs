@@ -277,22 +277,22 @@ mod tests {
     #[test]
     fn targets_are_relative_to_the_caller() {
         let written = |path: &str, caller: &str| {
-            let folder = Path::new("/work/project");
+            let folder = Path::new("/data/project");
             as_written(path.as_bytes(), Path::new(caller), folder).to_string()
         };
         for (path, caller, expected) in [
-            ("a/b", "/work/project", "a/b"),
-            ("./a//b", "/work/project", "a/b"),
-            ("out/", "/work/project", "out/"),
-            ("a/b", "/work/project/sub", "sub/a/b"),
-            ("../a", "/work/project/sub", "a"),
-            ("../../project/a", "/work/project/sub", "a"),
-            ("project/a", "/work", "a"),
-            ("a", "/work", "../a"),
-            ("../a", "/work/project", "../a"),
-            ("../other/a", "/work/project", "../other/a"),
-            ("../../../../../a", "/work/project", "../../a"),
-            ("/work/project/a", "/work", "/work/project/a"),
+            ("a/b", "/data/project", "a/b"),
+            ("./a//b", "/data/project", "a/b"),
+            ("out/", "/data/project", "out/"),
+            ("a/b", "/data/project/sub", "sub/a/b"),
+            ("../a", "/data/project/sub", "a"),
+            ("../../project/a", "/data/project/sub", "a"),
+            ("project/a", "/data", "a"),
+            ("a", "/data", "../a"),
+            ("../a", "/data/project", "../a"),
+            ("../other/a", "/data/project", "../other/a"),
+            ("../../../../../a", "/data/project", "../../a"),
+            ("/data/project/a", "/data", "/data/project/a"),
         ] {
             assert_eq!(written(path, caller), expected, "{path} from {caller}");
         }
