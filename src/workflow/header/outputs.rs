@@ -1,0 +1,254 @@
+//! What follows once captures are known: `with`, `using`, outputs and the recipe.
+
+use super::Header;
+use super::sources::{Use, named};
+use super::words::{RuleScope, resolve_words};
+use crate::lang::ast::{FilterKind, Piece, Verb};
+use crate::lang::{Diag, Span, ast};
+use crate::workflow::attribute::{command, surroundings};
+use crate::workflow::captures::Captures;
+use crate::workflow::expr::Word;
+use crate::workflow::load::Loader;
+use crate::workflow::scope::Site;
+use crate::workflow::{Extra, Output, Rule, Source, TableId, recipe};
+
+/// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
+pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captures: &Captures) {
+    let tuple = header.rule.tuple.clone();
+    let tables: Vec<TableId> = header
+        .rule
+        .sources()
+        .filter_map(|(_, source)| match source {
+            Source::Table(table) => Some(*table),
+            _ => None,
+        })
+        .collect();
+    let no_item = no_item(&header.rule, tables.len());
+    let has_extras = !rule.with.is_empty() || !rule.using.is_empty();
+    let no_input = no_item.filter(|_| !has_extras);
+    let scope = RuleScope {
+        rule: Some(rule),
+        tuple: tuple.as_ref(),
+        no_item,
+        no_input,
+        tables: &tables,
+        captures,
+        has_groups: header.has_groups,
+    };
+    header.rule.with = extras(loader, &rule.with, &scope);
+    header.rule.using = extras(loader, &rule.using, &scope);
+    let inputs = if header.rule.using.is_empty() {
+        &header.rule.with
+    } else {
+        &header.rule.using
+    };
+    let mut input_slots: Vec<Option<String>> = Vec::new();
+    if header.rule.using.is_empty() && rule.verb.value != Verb::Originate {
+        // The item itself is the first, without a name.
+        input_slots.push(None);
+    }
+    input_slots.extend(inputs.iter().map(|extra| extra.name.clone()));
+    twice(loader, rule.with.iter().chain(&rule.using));
+    match &rule.outputs {
+        None => without_outputs(loader, rule),
+        Some(groups) => outputs(loader, rule, groups, header, &scope, &input_slots),
+    }
+    let output_slots: Vec<Option<String>> = header
+        .rule
+        .outputs
+        .first()
+        .into_iter()
+        .flatten()
+        .map(|o| o.name.clone())
+        .collect();
+    (header.rule.around, header.rule.deps) =
+        surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
+    let shell = surroundings::shell(loader, rule);
+    let scope = recipe::RecipeScope {
+        shell: shell.unwrap_or_else(|| loader.shell.clone()),
+        captures,
+        has_groups: header.has_groups,
+        is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
+        tuple: tuple.as_ref(),
+        input_slots: &input_slots,
+        output_slots: &output_slots,
+        outputs_unknown: header.rule.makes_unknown_files()
+            && header.rule.outputs.iter().flatten().any(Output::is_glob),
+        has_outputs: header.rule.has_outputs,
+        no_item,
+        no_input,
+    };
+    header.rule.recipe = recipe::resolve(loader, rule, &scope);
+    header.rule.check = command::check(loader, rule, &scope);
+    header.rule.then = command::then(loader, rule, &scope.shell);
+}
+
+/// Why a rule's jobs have no files of their own, where that is so.
+pub(super) fn no_item(rule: &Rule, n_tables: usize) -> Option<&'static str> {
+    if rule.verb == Verb::Originate {
+        return Some("`originate` makes its outputs from nothing");
+    }
+    let n_sources = rule.sources().count();
+    (n_tables > 0 && n_tables == n_sources)
+        .then_some("its items are rows of a table, which have no files")
+}
+
+/// A rule without `->` whose verb is about the names of files.
+pub(super) fn without_outputs(loader: &mut Loader, rule: &ast::Rule) {
+    let (reason, help) = match rule.verb.value {
+        Verb::Split | Verb::Subdivide => (
+            "its jobs make files, and nothing says which",
+            "say what they are called: `-> parts/*.txt`",
+        ),
+        Verb::Collate => (
+            "it gathers the items that name the same outputs",
+            "name outputs, or make one job over all items: `merge`",
+        ),
+        _ => return,
+    };
+    let verb = rule.verb.value.keyword();
+    loader.diags.push(
+        Diag::error("E0285", format!("`{verb}` needs outputs"))
+            .at(rule.header, reason)
+            .help(help),
+    );
+}
+
+/// An output that is a list without elements.
+pub(super) fn no_words(loader: &mut Loader, span: Span) {
+    loader
+        .diags
+        .push(Diag::error("E0283", "an output comes to nothing").at(span, "this list is empty"));
+}
+
+pub(super) fn extras(
+    loader: &mut Loader,
+    words: &[ast::NamedWord],
+    scope: &RuleScope,
+) -> Vec<Extra> {
+    let mut found = Vec::new();
+    for word in words {
+        let name = word.name.as_ref().map(|name| name.value.clone());
+        let sources = match named(loader, &word.word, Use::Files) {
+            Some(named) => named,
+            None => resolve_words(loader, &word.word, Site::Extra, scope, &[], &[])
+                .into_iter()
+                .map(Source::Files)
+                .collect(),
+        };
+        found.extend(sources.into_iter().map(|source| Extra {
+            name: name.clone(),
+            source,
+        }));
+    }
+    found
+}
+
+/// Two words with one name.
+pub(super) fn twice<'a>(loader: &mut Loader, words: impl Iterator<Item = &'a ast::NamedWord>) {
+    let mut seen: Vec<&ast::Name> = Vec::new();
+    for name in words.filter_map(|named| named.name.as_ref()) {
+        match seen.iter().find(|first| first.value == name.value) {
+            Some(first) => loader.diags.push(
+                Diag::error(
+                    "E0257",
+                    format!("`{}` names two words of one rule", name.value),
+                )
+                .at(name.span, "the second")
+                .and(first.span, "the first"),
+            ),
+            None => seen.push(name),
+        }
+    }
+}
+
+pub(super) fn outputs(
+    loader: &mut Loader,
+    rule: &ast::Rule,
+    groups: &[ast::OutputGroup],
+    header: &mut Header,
+    scope: &RuleScope,
+    input_slots: &[Option<String>],
+) {
+    let is_originate = rule.verb.value == Verb::Originate;
+    let mut filters = rule
+        .factors
+        .iter()
+        .filter_map(|factor| factor.filter.as_ref());
+    let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
+    let mut all: Vec<Vec<Output>> = Vec::new();
+    for group in groups {
+        let mut outputs = Vec::new();
+        for named in &group.words {
+            let n_before = loader.diags.len();
+            let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
+            if words.is_empty() && loader.diags.len() == n_before && !is_originate {
+                no_words(loader, named.word.span);
+            }
+            for word in words {
+                check_glob(loader, rule, &word);
+                let replaces_suffix = has_suffix && !is_whole_path(&named.word);
+                if replaces_suffix && rule.verb.value.makes_tuples() {
+                    no_suffix_of_tuple(loader, rule, &named.word);
+                }
+                let name = named.name.as_ref().map(|name| name.value.clone());
+                outputs.push(Output {
+                    name,
+                    word,
+                    replaces_suffix,
+                });
+            }
+        }
+        twice(loader, group.words.iter());
+        if is_originate && !group.in_parentheses {
+            // A list is as many words as it has elements.
+            all.extend(outputs.into_iter().map(|output| vec![output]));
+        } else {
+            all.push(outputs);
+        }
+    }
+    header.rule.outputs = if is_originate {
+        all
+    } else {
+        vec![all.into_iter().flatten().collect()]
+    };
+}
+
+/// With `suffix`: a `/` in it, or a `{` first.
+pub(super) fn is_whole_path(word: &ast::Word) -> bool {
+    matches!(word.pieces.first(), Some(Piece::Hole(_)))
+        || word
+            .pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Text(text) if text.contains('/')))
+}
+
+/// An output that would stand in the place of a suffix, and nobody knows of which one.
+pub(super) fn no_suffix_of_tuple(loader: &mut Loader, rule: &ast::Rule, word: &ast::Word) {
+    let verb = rule.verb.value.keyword();
+    loader.diags.push(
+        Diag::error("E0281", format!("an output of `{verb}` is a whole path"))
+            .at(
+                word.span,
+                "several items name it, so there is no one suffix to replace",
+            )
+            .help(
+                "begin it with a folder, `out/…`, or with a place to be filled, `{item[0].stem}…`",
+            ),
+    );
+}
+
+pub(super) fn check_glob(loader: &mut Loader, rule: &ast::Rule, word: &Word) {
+    let verb = rule.verb.value;
+    if word.has_glob() && !matches!(verb, Verb::Split | Verb::Subdivide) {
+        loader.diags.push(
+            Diag::error(
+                "E0259",
+                format!("an output of `{}` must be one file", verb.keyword()),
+            )
+            .at(word.span, "this is a glob")
+            .help("`split` and `subdivide` make as many files as they like")
+            .help("a file with such a character in its name is quoted: `\"a*b\"`"),
+        );
+    }
+}

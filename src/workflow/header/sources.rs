@@ -1,0 +1,195 @@
+//! The words before `->` that name rules, tables or files.
+
+use super::words::{RuleScope, resolve_words};
+use crate::lang::ast::Piece;
+use crate::lang::nearest::nearest;
+use crate::lang::{Diag, Span, ast};
+use crate::workflow::captures::Captures;
+use crate::workflow::load::Loader;
+use crate::workflow::scope::Site;
+use crate::workflow::space::Given;
+use crate::workflow::{Source, TableId};
+
+/// A table that is named twice has each row once.
+pub(super) fn once(sources: &mut Vec<Source>) {
+    let mut seen: Vec<TableId> = Vec::new();
+    sources.retain(|source| match source {
+        Source::Table(table) if seen.contains(table) => false,
+        Source::Table(table) => {
+            seen.push(*table);
+            true
+        }
+        _ => true,
+    });
+}
+
+/// A filter looks at files, and rows have none.
+pub(super) fn filtered_table(loader: &mut Loader, factor: &ast::Factor, sources: &[Source]) {
+    let Some(filter) = &factor.filter else { return };
+    let tables = sources.iter().filter_map(|source| match source {
+        Source::Table(table) => Some(*table),
+        _ => None,
+    });
+    for table in tables {
+        let name = &loader.workflow.tables[table].name;
+        loader.diags.push(
+            Diag::error("E0274", format!("no row of `{name}` can match a filter"))
+                .at(
+                    filter.span,
+                    "a filter looks at an item's first file, and rows have none",
+                )
+                .help("the columns are captures already; leave the filter out"),
+        );
+    }
+}
+
+/// A word that names a rule, a table or files.
+pub(super) fn source(
+    loader: &mut Loader,
+    word: &ast::Word,
+    rule: Option<&ast::Rule>,
+) -> Vec<Source> {
+    if let Some(named) = named(loader, word, Use::Items) {
+        return named;
+    }
+    let scope_of = RuleScope {
+        rule,
+        tuple: None,
+        captures: &Captures::default(),
+        has_groups: false,
+        no_item: None,
+        no_input: None,
+        tables: &[],
+    };
+    resolve_words(loader, word, Site::Source, &scope_of, &[], &[])
+        .into_iter()
+        .map(Source::Files)
+        .collect()
+}
+
+/// A word of a `target`: a rule, or files.
+pub(in crate::workflow) fn target_word(loader: &mut Loader, word: &ast::Word) -> Vec<Source> {
+    match named(loader, word, Use::Target) {
+        Some(named) => named,
+        None => source(loader, word, None),
+    }
+}
+
+/// What is asked of a rule or table that a word names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its items.
+    Items,
+    /// Its files, as `with` and `using` do.
+    Files,
+    /// Only that it is built.
+    Target,
+}
+
+/// The rules and tables that a word names, after a mistake none; `None` for a path.
+pub(super) fn named(loader: &mut Loader, word: &ast::Word, asked: Use) -> Option<Vec<Source>> {
+    let home = loader.current;
+    let mut found = Vec::new();
+    // A param of a module stands for words of whoever uses it, and so on upwards.
+    let mut words = vec![(home, word.clone())];
+    let mut is_path = false;
+    while let Some((space, name)) = words.pop() {
+        loader.enter(space);
+        if let [Piece::Hole(hole)] = name.pieces.as_slice()
+            && hole.access.is_empty()
+            && let Some((Given::Sources(passed, _), _)) =
+                loader.spaces[space].given.get(&hole.name.value)
+        {
+            words.extend(passed.iter().rev().cloned());
+            continue;
+        }
+        match name.bare() {
+            Some(text) if is_name(text) || is_of_module(loader, text) => {
+                found.extend(lookup(loader, text, word.span, asked));
+            }
+            _ => is_path = true,
+        }
+    }
+    loader.enter(home);
+    (!is_path).then_some(found)
+}
+
+/// `NAME.rule`, where NAME is a module.
+pub(super) fn is_of_module(loader: &Loader, text: &str) -> bool {
+    let module = text.split_once('.').map(|(module, _)| module);
+    module.is_some_and(|module| loader.spaces[loader.current].modules.contains_key(module))
+}
+
+/// A rule or table of the space that is being read.
+pub(super) fn lookup(loader: &mut Loader, name: &str, span: Span, asked: Use) -> Option<Source> {
+    if let Some(&found) = loader.rules.get(name) {
+        if asked != Use::Target && loader.has_no_outputs(found) {
+            no_files(loader, name, span);
+        }
+        return Some(Source::Rule(found));
+    }
+    if let Some(found) = loader.table(name) {
+        if asked != Use::Items {
+            let diag = Diag::error(
+                "E0275",
+                format!("`{name}` is a table, and its rows have no files"),
+            )
+            .at(span, "files are asked for here");
+            let diag = match &loader.workflow.tables[found].sheet {
+                Some(sheet) => diag.help(format!("for the sheet itself write `./{sheet}`")),
+                None => diag,
+            };
+            loader.diags.push(diag.help(format!(
+                "where it is a source, its columns can name files: \
+                 `transform t: {name} using raw/{{column}}.txt -> …`"
+            )));
+        }
+        return Some(Source::Table(found));
+    }
+    if loader.spaces[loader.current]
+        .broken
+        .iter()
+        .any(|broken| broken == name)
+    {
+        return None;
+    }
+    let diag = no_such_rule(loader, name, span);
+    loader.diags.push(diag);
+    None
+}
+
+/// A rule that makes no files, where files are asked for.
+pub(super) fn no_files(loader: &mut Loader, name: &str, span: Span) {
+    loader.diags.push(
+        Diag::error("E0284", format!("`{name}` makes no files"))
+            .at(span, "it has no `->`, so there is nothing to take from it")
+            .help(format!(
+                "to run behind it: `[after {name}]` above this rule"
+            )),
+    );
+}
+
+/// The diagnostic for a name that no rule has.
+pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
+    let declared = &loader.spaces[loader.current].declared;
+    if let Some((place, kind @ ("table" | "target" | "module"))) = declared.get(name) {
+        return Diag::error("E0252", format!("`{name}` is a {kind}, not a rule"))
+            .at(span, "a rule is asked for here")
+            .and(*place, format!("the {kind}"));
+    }
+    let diag =
+        Diag::error("E0252", format!("there is no rule named `{name}`")).at(span, "asked for here");
+    let mut names: Vec<&str> = loader.rules.keys().map(String::as_str).collect();
+    names.sort();
+    match nearest(name, names) {
+        Some(near) => diag.fix(format!("did you mean `{near}`?"), span, near),
+        None => diag.help(format!("a file is written with its folder: `./{name}`")),
+    }
+}
+
+/// A letter or `_`, then letters, digits, `_`, `-`.
+pub fn is_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
