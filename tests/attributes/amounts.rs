@@ -37,7 +37,7 @@ fn values_may_be_params() {
 fn crowd(attribute: &str) -> Project {
     Project::new(&format!(
         "[{attribute}]\noriginate a -> a b c d\n    mkdir at-{{output}}\n    \
-         ls -d at-* | wc -l > {{output}}\n    sleep 0.1\n    rmdir at-{{output}}\n"
+         echo at-* | wc -w > {{output}}\n    sleep 0.1\n    rmdir at-{{output}}\n"
     ))
 }
 
