@@ -194,6 +194,34 @@ fn a_run_may_be_killed_at_any_moment() {
     );
 }
 
+#[test]
+fn what_a_killed_supervisor_leaves_running_is_ended() {
+    let project = Project::new(
+        "param s = 0.0\noriginate one -> out\n    sleep {s}\n    echo {s} > {output}\n",
+    );
+    for with_engine in [false, true] {
+        // A command line that no other process has.
+        let long = format!("97.{}{}", std::process::id(), u8::from(with_engine));
+        let asked = format!("sleep {long}");
+        let set = format!("s={long}");
+        let run = project.start(&["run", "-q", "--set", &set]);
+        wait_until("the job", || !processes_with(&asked).is_empty());
+        for supervisor in children(run.id()) {
+            kill(supervisor, Signal::KILL);
+        }
+        if with_engine {
+            kill(run.id() as i32, Signal::KILL);
+        }
+        end(run);
+        if with_engine {
+            project.flow(&["run", "-q"]).expect(0);
+        }
+        assert_eq!(processes_with(&asked), [""; 0], "{with_engine}");
+    }
+    assert_eq!(project.read("out"), "0.0\n");
+    assert!(!project.has(".flow/mark"));
+}
+
 const UPPER: &str = "\
 param salt = 0
 transform upper: in/*.txt suffix .txt -> out/{stem}.up

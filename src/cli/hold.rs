@@ -28,6 +28,7 @@ pub fn hold<'d>(opened: &Opened, disk: &'d dyn DiskMut) -> anyhow::Result<Result
             return Ok(Err(Exit::Held));
         }
     };
+    super::fence::end_leftovers(&opened.state)?;
     let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
     let id = format!("{id}-{}", std::process::id());
     let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id);

@@ -11,6 +11,7 @@ mod check;
 mod clean;
 mod completions;
 mod diff;
+mod fence;
 mod fmt;
 mod follow;
 mod history;

@@ -14,7 +14,7 @@ use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, Manner, judge_as, never_came};
 use super::why::accept_command;
-use super::{Exit, cause, machine, open, signals, touch};
+use super::{Exit, cause, fence, machine, open, signals, touch};
 use crate::disk::Real;
 use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
@@ -47,6 +47,7 @@ pub fn run(
     };
     let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
     let id = format!("{id}-{}", std::process::id());
+    fence::end_leftovers(&opened.state)?;
     let mut store = Store::new(&disk, state_path(&opened), id.clone());
     let mut history = history::Store::read(&opened.state)?;
     let recovered = store
@@ -108,7 +109,8 @@ pub fn run(
     let not_started = |error: io::Error| anyhow::anyhow!("start the supervisor process: {error}");
     let supervisor = supervisor.map_err(not_started)?;
     let mark = local::new_mark().context("make up a name for the run")?;
-    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark);
+    let _standing = fence::put(&opened.state, &mark)?;
+    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark.clone());
     setup.grace = options.grace;
     let (executor, reports) = supervisor.open(&setup).map_err(not_started)?;
     let (sender, inbox) = mpsc::channel();
@@ -138,6 +140,11 @@ pub fn run(
         inbox,
         sinks,
         log: Writer::new(&opened.state, id),
+        fence: Box::new(move || {
+            local::end_marked(&mark)
+                .map(drop)
+                .context("end what the lost process has left running")
+        }),
         suspend: Box::new(|| {
             // Ctrl-Z for this process too, now that its jobs have stopped.
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)

@@ -166,6 +166,9 @@ pub fn send(proc: &Proc, signal: Signal) -> Sent {
     }
 }
 
+/// How long a process may take, after it is forked, to have its mark.
+const UNMARKED: Duration = Duration::from_millis(10);
+
 /// Kills every process that carries the mark of a run, and waits until they are gone.
 ///
 /// For what a supervisor that died has left, now or in an earlier run. Returns how many there
@@ -175,6 +178,8 @@ pub fn end_marked(mark: &str) -> io::Result<usize> {
     let give_up = Instant::now() + Duration::from_secs(10);
     let mut ended = std::collections::HashSet::new();
     let mut pause = Duration::from_millis(1);
+    // Twice: one that was about to start its program had no mark yet.
+    let mut n_clean_looks = 0;
     loop {
         let all = snapshot()?;
         let mut spared = std::process::id() as i32;
@@ -193,7 +198,8 @@ pub fn end_marked(mark: &str) -> io::Result<usize> {
                 is_clean = false;
             }
         }
-        if is_clean {
+        n_clean_looks = if is_clean { n_clean_looks + 1 } else { 0 };
+        if n_clean_looks == 2 {
             return Ok(ended.len());
         }
         if Instant::now() > give_up {
@@ -202,7 +208,7 @@ pub fn end_marked(mark: &str) -> io::Result<usize> {
                 format!("processes of the run {mark} do not end, not even by SIGKILL"),
             ));
         }
-        std::thread::sleep(pause);
+        std::thread::sleep(if is_clean { UNMARKED } else { pause });
         pause = (pause * 2).min(Duration::from_millis(50));
     }
 }

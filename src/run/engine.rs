@@ -55,6 +55,7 @@ impl<'a> Engine<'a> {
             inbox: setup.inbox,
             sinks: setup.sinks,
             log: setup.log,
+            fence: setup.fence,
             suspend: setup.suspend,
             options: setup.options,
             sched,
@@ -422,6 +423,10 @@ impl<'a> Engine<'a> {
     /// The machine or the executor has failed: what runs is cut off, and old outputs come back.
     fn give_up(&mut self) {
         self.end_running();
+        if let Err(error) = (self.fence)() {
+            let why = self.lost.take().unwrap_or_default();
+            self.lost = Some(format!("{why}; {error:#}"));
+        }
         let tasks: Vec<_> = self.running.keys().copied().collect();
         for task in tasks {
             if let Some(running) = self.running.remove(&task) {

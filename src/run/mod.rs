@@ -108,6 +108,8 @@ pub struct Setup<'a> {
     pub inbox: Receiver<Msg>,
     pub sinks: Vec<Box<dyn Sink + 'a>>,
     pub log: Writer,
+    /// Ends what an executor that is lost has left running.
+    pub fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     /// Stops this process until it is told to go on.
     pub suspend: Box<dyn Fn() + 'a>,
     pub options: Options,
@@ -182,6 +184,7 @@ struct Engine<'a> {
     inbox: Receiver<Msg>,
     sinks: Vec<Box<dyn Sink + 'a>>,
     log: Writer,
+    fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     suspend: Box<dyn Fn() + 'a>,
     options: Options,
 

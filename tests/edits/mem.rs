@@ -137,9 +137,10 @@ impl Project {
             inbox,
             sinks: vec![Box::new(Ear(heard.clone()))],
             log: Writer::new(&self.state, id),
+            fence: Box::new(|| Ok(())),
             suspend: Box::new(|| ()),
             options: Options {
-                folder: "/work".into(),
+                folder: "/data".into(),
                 jobs: 2,
                 mem_mib: None,
                 gpus: Vec::new(),

@@ -280,6 +280,7 @@ fn drive(
             sim: Rc::clone(&sim),
         })],
         log: Writer::new(logs.path(), "run".into()),
+        fence: Box::new(|| Ok(())),
         suspend: Box::new(|| {}),
         options: run::Options {
             jobs: options.jobs,

@@ -1,0 +1,46 @@
+//! Nothing of a run that was killed goes on beside the next one: while a run is at work, its mark
+//! stands in the state folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::exec::local::end_marked;
+
+/// A mark that stands until this is dropped.
+pub struct Standing {
+    path: PathBuf,
+}
+
+fn path(state: &Path) -> PathBuf {
+    state.join("mark")
+}
+
+/// Puts down the mark of a run. Call it before the run can start anything.
+pub fn put(state: &Path, mark: &str) -> anyhow::Result<Standing> {
+    let path = path(state);
+    std::fs::write(&path, mark).with_context(|| format!("write `{}`", path.display()))?;
+    Ok(Standing { path })
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        // Where it stays, the next run looks for processes that are not there.
+        std::fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Ends what a run that was killed has left. Call it under the lock, before outputs are touched.
+pub fn end_leftovers(state: &Path) -> anyhow::Result<()> {
+    let path = path(state);
+    let mark = match std::fs::read_to_string(&path) {
+        Ok(mark) => mark,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("read `{}`", path.display())),
+    };
+    if !mark.is_empty() {
+        end_marked(&mark).context("end what a run that was killed left running")?;
+    }
+    std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))
+}
