@@ -558,6 +558,22 @@ fn two_may_look_while_one_runs() {
 }
 
 #[test]
+fn each_command_that_opens_a_damaged_history_says_so() {
+    for args in [&["run"][..], &["run", "--touch-only"], &["accept"]] {
+        let project = restored();
+        let history = project.path(".flow/history");
+        let mut bytes = fs::read(&history).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        fs::write(&history, &bytes).unwrap();
+        project
+            .flow(args)
+            .expect(0)
+            .says(&["warning:", "damaged bytes"]);
+    }
+}
+
+#[test]
 fn a_history_that_is_mostly_out_of_date_becomes_small() {
     let project = Project::new(UPPER);
     for n in 0..40 {

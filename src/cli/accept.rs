@@ -22,14 +22,17 @@ pub fn accept(options: AskOptions) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let disk = Real::open(&opened.folder)?;
+    let held = match hold(&opened, &disk)? {
+        Ok(held) => held,
+        Err(exit) => return Ok(exit),
+    };
+    held.warn();
     let Held {
         mut history,
         outputs,
         lock: _lock,
-    } = match hold(&opened, &disk)? {
-        Ok(held) => held,
-        Err(exit) => return Ok(exit),
-    };
+        ..
+    } = held;
     let listing = RefCell::new(Listing::new(&disk));
     let judged = judge(
         &opened,

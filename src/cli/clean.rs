@@ -38,6 +38,7 @@ pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
+    held.warn();
     let found = match options.trash {
         true => Ok(trash(&opened, &disk)?),
         false => find(&options, &opened, &disk, &held)?,

@@ -16,6 +16,20 @@ pub struct Held<'d> {
     /// Where old outputs and trash go.
     pub outputs: outputs::Store<'d>,
     pub lock: lock::Lock,
+    /// Names the run: when it began, and its process.
+    pub id: String,
+    /// What was found amiss and mended, for whoever asked.
+    pub warnings: Vec<String>,
+}
+
+impl Held<'_> {
+    /// Tells the warnings on stderr.
+    pub fn warn(&self) {
+        for warning in &self.warnings {
+            let warning = crate::ui::safe::line(warning.as_bytes());
+            anstream::eprintln!("warning: {warning}");
+        }
+    }
 }
 
 /// Takes the state folder. `Err` inside is an exit that was explained already.
@@ -31,21 +45,20 @@ pub fn hold<'d>(opened: &Opened, disk: &'d dyn DiskMut) -> anyhow::Result<Result
     super::fence::end_leftovers(&opened.state)?;
     let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
     let id = format!("{id}-{}", std::process::id());
-    let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id);
+    let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id.clone());
     let mut history = Store::read(&opened.state)?;
-    let recovered = outputs
+    let mut warnings = outputs
         .recover(&history)
         .context("put back what a run that was cut off left")?;
-    let damage = history.damage.clone();
-    history.begin()?;
-    let damage = damage.map(|damage| format!("{damage}: jobs that it no longer knows run again"));
-    for warning in recovered.into_iter().chain(damage) {
-        let warning = crate::ui::safe::line(warning.as_bytes());
-        anstream::eprintln!("warning: {warning}");
+    if let Some(damage) = &history.damage {
+        warnings.push(format!("{damage}: jobs that it no longer knows run again"));
     }
+    history.begin()?;
     Ok(Ok(Held {
         history,
         outputs,
         lock,
+        id,
+        warnings,
     }))
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 
 use anyhow::Context as _;
 
+use super::hold::{Held, hold};
 use super::machine::processors;
 use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
@@ -20,10 +21,9 @@ use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, local};
 use crate::history::output::Writer;
-use crate::history::{self, OwedFile, lock};
+use crate::history::{self, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::Context;
-use crate::run::outputs::Store;
 use crate::run::{self, Interrupt, Setup, Sink, Summary};
 use crate::ui::{Lines, LinesOptions};
 
@@ -37,27 +37,18 @@ pub fn run(
         Err(exit) => return Ok(exit),
     };
     let disk = Real::open(&opened.folder)?;
-    let _lock = match lock::take(&opened.state)? {
-        Ok(lock) => lock,
-        Err(held) => {
-            let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
-            anstream::eprintln!("error: another run holds {folder}: {}", held.holder);
-            return Ok(Exit::Held);
-        }
+    let Held {
+        mut history,
+        outputs: store,
+        lock: _lock,
+        id,
+        mut warnings,
+    } = match hold(&opened, &disk)? {
+        Ok(held) => held,
+        Err(exit) => return Ok(exit),
     };
-    let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
-    let id = format!("{id}-{}", std::process::id());
-    fence::end_leftovers(&opened.state)?;
-    let mut store = Store::new(&disk, state_path(&opened), id.clone());
-    let mut history = history::Store::read(&opened.state)?;
-    let recovered = store
-        .recover(&history)
-        .context("put back what a run that was cut off left")?;
-    let damage = history.damage.clone();
-    history.begin()?;
     let mut owed = OwedFile::read(&opened.state)?;
-    let damage = damage.map(|damage| format!("{damage}: jobs that it no longer knows run again"));
-    let damage = damage.into_iter().chain(owed.notes.damage.take());
+    warnings.extend(owed.notes.damage.take());
     let listing = RefCell::new(Listing::new(&disk));
     let judged = match judge_as(
         &opened,
@@ -80,7 +71,8 @@ pub fn run(
         Err(exit) => return Ok(exit),
     };
     if options.touch_only {
-        let sinks = sinks(&options, &opened)?;
+        let mut sinks = sinks(&options, &opened)?;
+        warn(&mut sinks, warnings);
         let (ended, tally) = touch::touch(&opened, &listing, judged, &disk, &mut history, sinks)?;
         store.finish();
         remember(&mut history, &options, begun_ms, tally, ended);
@@ -116,14 +108,7 @@ pub fn run(
     let (sender, inbox) = mpsc::channel();
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;
-    for warning in recovered.into_iter().chain(damage) {
-        let kind = crate::event::EventKind::Warning { message: warning };
-        let event = Event {
-            time: jiff::Timestamp::now(),
-            kind,
-        };
-        sinks.iter_mut().for_each(|sink| sink.event(&event));
-    }
+    warn(&mut sinks, warnings);
     let summary = run::run(Setup {
         context: Context {
             workflow: &opened.workflow,
@@ -155,6 +140,17 @@ pub fn run(
     let ended = exit(&opened, &summary);
     remember(&mut history, &options, begun_ms, summary.tally, ended);
     Ok(ended)
+}
+
+/// Tells what was amiss before the run began.
+fn warn(sinks: &mut [Box<dyn Sink>], warnings: Vec<String>) {
+    for message in warnings {
+        let event = Event {
+            time: jiff::Timestamp::now(),
+            kind: crate::event::EventKind::Warning { message },
+        };
+        sinks.iter_mut().for_each(|sink| sink.event(&event));
+    }
 }
 
 /// Keeps in the history that this run was.
