@@ -326,3 +326,46 @@ fn what_a_rule_says_of_its_surroundings_counts_and_its_level_is_its_own() {
     project.write("workflow.flow", rules("1", 2, "b"));
     assert_eq!(reasons(&project, &[]), ["low/a.low: recipe_changed"]);
 }
+
+#[test]
+fn what_came_out_as_recorded_ends_the_wave() {
+    let workflow = "\
+transform part: in/*.txt suffix .txt -> out/{stem}.part
+    tr a-z A-Z < {input} > {output}; touch -d @1000000000 {output}
+
+split piece: part -> out/piece_*.p
+    for file in {input}; do cp $file out/piece_$(basename $file).p; done
+
+transform count: piece suffix .p -> .n
+    wc -c < {input} > {output}
+
+merge all: count -> out/all
+    cat {input} > {output}
+";
+    let project = Project::new(workflow);
+    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
+    project.flow(&["run"]).expect(0);
+    project.write("in/a.txt", "A\n");
+    project.touch("in/a.txt");
+    let plan = project.flow(&["plan", "--json"]).expect(0).out;
+    let states = plan.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        format!("{}: {}", line["rule"], line["state"]).replace('"', "")
+    });
+    let expected = [
+        "part: stale",
+        "piece: maybe",
+        "count: unknown",
+        "all: unknown",
+    ];
+    assert_eq!(states.collect::<Vec<_>>(), expected);
+    let text = project.flow(&["plan"]).expect(0).out;
+    let total = "2 jobs would run, 1 of them if what they read changes, and what follows from them";
+    assert!(text.contains(total), "{text}");
+    let events = project.flow(&["run", "--events", "-"]).expect(0);
+    events.says(&["1 done"]);
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project.write("in/a.txt", "longer\n");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/all"), "7\n2\n");
+}

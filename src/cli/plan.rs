@@ -165,6 +165,7 @@ impl Shown<'_> {
                         "outputs": files(outputs),
                         "state": match state {
                             State::Fresh => "fresh",
+                            State::Stale(Reason::Upstream(_)) => "maybe",
                             State::Stale(_) => "stale",
                             State::Unknown => "unknown",
                         },
@@ -248,6 +249,12 @@ impl Shown<'_> {
             writeln!(out)?;
         }
         let mut total = format!("{} would run", human::counted(n_run as u64, "job"));
+        let is_maybe = |row: &&Row| matches!(row, Row::Job(_, State::Stale(Reason::Upstream(_))));
+        let n_maybe = rows.iter().filter(is_maybe).count();
+        if n_maybe > 0 {
+            let n_maybe = human::count(n_maybe as u64);
+            write!(total, ", {n_maybe} of them if what they read changes")?;
+        }
         if n_unknown > 0 {
             write!(total, ", and what follows from them")?;
         }

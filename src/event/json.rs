@@ -163,6 +163,7 @@ pub fn to_json(event: &Event) -> String {
             EventKind::JobOutput { .. } => "job_output",
             EventKind::JobRetry(_) => "job_retry",
             EventKind::JobFinished(_) => "job_finished",
+            EventKind::JobFresh(_) => "job_fresh",
             EventKind::Warning { .. } => "warning",
             EventKind::RunFinished(_) => "run_finished",
         },
@@ -186,6 +187,7 @@ pub fn to_json(event: &Event) -> String {
             line.put("attempt", attempt);
             line.put("place", place);
         }
+        EventKind::JobFresh(name) => line.put_name(name),
         EventKind::JobOutput { name, bytes } => {
             line.put_name(name);
             line.put("text", &Text(bytes));

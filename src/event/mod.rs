@@ -108,6 +108,8 @@ pub enum EventKind {
     },
     JobRetry(JobRetry),
     JobFinished(JobFinished),
+    /// It would have run after a job before it, and what it reads came out as it was.
+    JobFresh(JobName),
     Warning {
         message: String,
     },
@@ -142,6 +144,7 @@ impl Tally {
         match event {
             EventKind::RunStarted { fresh, .. } => self.fresh += fresh,
             EventKind::JobRetry(_) => self.retries += 1,
+            EventKind::JobFresh(_) => self.fresh += 1,
             EventKind::JobFinished(end) => {
                 *match end.status {
                     Status::Ok => &mut self.ok,

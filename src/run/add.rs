@@ -4,7 +4,6 @@ use super::{Barrier, Engine, Node};
 use crate::dense::Id;
 use crate::plan::JobId;
 use crate::sched::{self, Job, JobIdx, Kind, KindId, Need, OnReady};
-use crate::stale::{Reason, Verdict};
 use crate::workflow::RuleId;
 
 impl Engine<'_> {
@@ -105,16 +104,11 @@ impl Engine<'_> {
         }
     }
 
-    /// A job with a `check` behind one that runs is judged when its inputs are there.
+    /// A job that runs only because of one before it is judged again when its inputs are there.
     fn on_ready(&self, job: JobId) -> OnReady {
-        let has_check = self
-            .plan
-            .rule_of(self.context.workflow, job)
-            .check
-            .is_some();
-        match self.judge.verdict(job) {
-            Verdict::Stale(Reason::Upstream(_)) if has_check => OnReady::Judge,
-            _ => OnReady::Start,
+        match self.judge.verdict(job).is_maybe() {
+            true => OnReady::Judge,
+            false => OnReady::Start,
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use super::end::keep;
 use super::given::Gpus;
 use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
 use crate::dense::Table;
@@ -13,7 +12,6 @@ use crate::exec::{Report, Signal};
 use crate::history::output::Kind as LogKind;
 use crate::plan::JobId;
 use crate::sched::{self, Action, JobIdx, Resource, Sched, Standing, Totals, Verdict};
-use crate::stale::record;
 
 /// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
 pub(super) const TAIL: usize = 16 << 10;
@@ -95,7 +93,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         self.n_diags = self.plan.diags.len();
-        self.adopt()?;
+        self.adopt();
         self.add_known();
         self.add_owed();
         let fresh = self
@@ -154,23 +152,14 @@ impl<'a> Engine<'a> {
     }
 
     /// Records fresh jobs that nothing is recorded of, as they were found.
-    fn adopt(&mut self) -> anyhow::Result<()> {
+    fn adopt(&mut self) {
         let found: Vec<JobId> = self
             .judge
             .adoptable(&self.plan, self.history.as_ref())
             .collect();
         for job in found {
-            let print = &self.judge.prints[self.plan.jobs[job].rule];
-            let now = record(
-                &self.plan,
-                &self.context.workflow.names,
-                &self.judge.facts,
-                print,
-                job,
-            );
-            keep(self.history.as_mut(), print, self.plan.key(job), &now)?;
+            self.adopt_one(job);
         }
-        Ok(())
     }
 
     fn workflow_name(&self) -> String {
@@ -203,7 +192,7 @@ impl<'a> Engine<'a> {
                 Node::Then(rule) => self.start_then(job, rule),
                 _ => self.start(job, attempt),
             },
-            Action::Judge { job } => self.check(job),
+            Action::Judge { job } => self.judge_again(job),
             Action::Resolve { job } => self.pass_barrier(job),
             // Told when the try ended.
             Action::Retry { .. } | Action::Failed { .. } => {}

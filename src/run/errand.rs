@@ -7,7 +7,7 @@ use super::{Engine, check};
 use crate::event::{End, EventKind, Failure, JobFinished, Status};
 use crate::exec::TaskId;
 use crate::history::output::Kind as LogKind;
-use crate::plan::JobId;
+use crate::plan::{JobId, PathId};
 use crate::sched::{JobIdx, Verdict};
 use crate::stale::Checked;
 use crate::workflow::RuleId;
@@ -101,7 +101,8 @@ impl Engine<'_> {
             Checked::Stale => Verdict::Run,
             Checked::Fresh => {
                 self.judge.set_done(job);
-                self.split_is_fresh(job);
+                let files = self.files_of_split(job);
+                self.is_fresh(job, files);
                 Verdict::Fresh
             }
             Checked::Failed(why) => {
@@ -112,17 +113,16 @@ impl Engine<'_> {
         self.judged(idx, verdict);
     }
 
-    /// A split that need not run has the files that are there.
-    fn split_is_fresh(&mut self, job: JobId) {
+    /// The files of a split that need not run: those that are there.
+    fn files_of_split(&mut self, job: JobId) -> Option<Vec<PathId>> {
         let rule = self.plan.rule_of(self.context.workflow, job);
-        if rule.makes_unknown_files() {
-            let disk = self.store.disk();
-            *self.context.listing.borrow_mut() = crate::pattern::Listing::new(disk);
-            let files = self
-                .judge
-                .split_files(&mut self.plan, self.context, disk, job);
-            self.grow(job, &files);
+        if !rule.makes_unknown_files() {
+            return None;
         }
+        let disk = self.store.disk();
+        *self.context.listing.borrow_mut() = crate::pattern::Listing::new(disk);
+        let plan = &mut self.plan;
+        Some(self.judge.split_files(plan, self.context, disk, job))
     }
 
     fn check_failed(&mut self, job: JobId, why: String) {

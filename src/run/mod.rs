@@ -4,6 +4,7 @@
 //! else has a hold on what the loop owns.
 
 mod add;
+mod again;
 mod end;
 mod check;
 mod deps;

@@ -106,6 +106,14 @@ pub enum Verdict {
     Stale(Reason),
 }
 
+impl Verdict {
+    /// A `maybe`: it runs only because a job does whose files it reads. It is judged again when they
+    /// are there, and does not run when they came out as recorded.
+    pub fn is_maybe(self) -> bool {
+        matches!(self, Verdict::Stale(Reason::Upstream(_)))
+    }
+}
+
 /// Rules that run whatever their state.
 #[derive(Clone, Debug, Default)]
 pub struct Forced {
@@ -216,6 +224,23 @@ impl Judge {
             self.prints = print::prints(context.workflow);
         }
         self.facts.look(plan, disk, jobs, &mut self.unreadable);
+    }
+
+    /// Judges a `maybe` again, now that the files it reads are there. A fresh split comes with its
+    /// files.
+    pub fn judge_again(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        wanted: &Wanted,
+        disk: &dyn Disk,
+        history: &dyn History,
+        job: JobId,
+    ) -> (Verdict, Option<Vec<PathId>>) {
+        self.verdicts[job] = Verdict::Unjudged;
+        let splits = self.judge_jobs(plan, context, wanted, disk, history, &[job]);
+        let files = splits.into_iter().next().map(|(_, files)| files);
+        (self.verdicts[job], files)
     }
 
     /// Judges everything again.

@@ -105,6 +105,7 @@ impl Lines {
             EventKind::JobOutput { name, bytes } => self.job_output(&mut text, name, bytes),
             EventKind::JobRetry(retry) => self.job_retry(&mut text, retry, now),
             EventKind::JobFinished(job) => self.job_finished(&mut text, job, now),
+            EventKind::JobFresh(name) => self.job_fresh(&mut text, name),
             EventKind::Warning { message } => self.warning(&mut text, message, now),
             EventKind::RunFinished(tally) => {
                 self.say_missed(&mut text);
@@ -236,6 +237,18 @@ impl Lines {
                     line(text, format_args!("{} {name}: {why}", self.position()));
                 }
             }
+        }
+    }
+
+    /// One job less to run.
+    fn job_fresh(&mut self, text: &mut String, name: &JobName) {
+        self.jobs = self.jobs.saturating_sub(1);
+        if self.options.detail == Detail::Verbose {
+            let why = self
+                .options
+                .style
+                .paint(Role::Faint, "what it reads came out as it was");
+            line(text, format_args!("fresh {}  {why}", job_name(name)));
         }
     }
 
