@@ -336,6 +336,10 @@ impl BitSet {
         is_new
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
     pub fn contains(&self, index: usize) -> bool {
         self.words
             .get(index / 64)

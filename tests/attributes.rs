@@ -18,6 +18,8 @@ mod retries;
 mod signals;
 #[path = "attributes/surroundings.rs"]
 mod surroundings;
+#[path = "attributes/temp.rs"]
+mod temp;
 #[path = "attributes/then.rs"]
 mod then;
 #[path = "attributes/time.rs"]

@@ -176,9 +176,21 @@ fn find(
         takes_changed: options.changed,
         found: Found::default(),
     };
-    match options.orphans {
-        true => search.orphans(&judged, context, history)?,
-        false => search.made(&judged, context, history, &rules)?,
+    if options.temp {
+        let of_temp = opened
+            .workflow
+            .rules
+            .iter()
+            .filter(|(_, rule)| rule.is_temp);
+        rules.extend(of_temp.map(|(id, _)| id));
+    }
+    match (options.orphans, options.temp && rules.is_empty()) {
+        (true, _) => search.orphans(&judged, context, history)?,
+        (false, true) => {}
+        (false, false) => search.made(&judged, context, history, &rules)?,
+    }
+    if options.temp {
+        search.keep_what_is_read(&judged);
     }
     Ok(Ok(search.found))
 }
@@ -219,6 +231,20 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Files that a job which will run reads would only be made again.
+    fn keep_what_is_read(&mut self, judged: &Judged) {
+        let Judged { plan, judge, .. } = judged;
+        let will_run = plan.jobs.ids().filter(|job| judge.will_run(*job));
+        for path in will_run.flat_map(|job| plan.inputs(job)) {
+            let name = plan.path(*path);
+            if self.found.gone.remove(name).is_some() {
+                self.found
+                    .kept
+                    .insert(name.into(), "a job that will run reads it");
+            }
+        }
     }
 
     /// What was made once and is made by no job now, nor may be by one that is not known yet.

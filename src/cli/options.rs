@@ -281,6 +281,7 @@ pub struct CleanOptions {
     pub params: Vec<Param>,
     /// Only what these made; all when there are none.
     pub rules: Vec<String>,
+    pub temp: bool,
     pub orphans: bool,
     pub trash: bool,
     /// Also files that were changed since they were made.
@@ -377,6 +378,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             place: place(args.place, variable),
             params: args.set.set,
             rules: args.rule,
+            temp: args.temp,
             orphans: args.orphans,
             trash: args.trash,
             changed: args.changed,

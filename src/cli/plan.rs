@@ -76,6 +76,8 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
 enum State {
     Fresh,
     Stale(Reason),
+    /// It is looked at again when a job before it has run.
+    Maybe(Reason),
     /// Behind a split that has to run first.
     Unknown,
 }
@@ -104,11 +106,17 @@ impl Shown<'_> {
             judge,
         } = self.judged;
         let mut rows: Vec<Row> = Vec::new();
+        let may_follow = judge.may_follow(plan, self.context, wanted);
         for &job in &plan.known {
             if wanted.has(job) {
-                let state = match judge.verdict(job) {
+                let verdict = judge.verdict(job);
+                let state = match verdict {
+                    Verdict::Stale(reason) if verdict.is_maybe() => State::Maybe(reason),
                     Verdict::Stale(reason) => State::Stale(reason),
-                    Verdict::Fresh | Verdict::Unjudged => State::Fresh,
+                    Verdict::Fresh | Verdict::Unjudged => {
+                        let reason = may_follow.get(&job).copied();
+                        reason.map_or(State::Fresh, State::Maybe)
+                    }
                 };
                 rows.push(Row::Job(job, state));
             }
@@ -165,12 +173,12 @@ impl Shown<'_> {
                         "outputs": files(outputs),
                         "state": match state {
                             State::Fresh => "fresh",
-                            State::Stale(Reason::Upstream(_)) => "maybe",
                             State::Stale(_) => "stale",
+                            State::Maybe(_) => "maybe",
                             State::Unknown => "unknown",
                         },
                     });
-                    if let State::Stale(reason) = state {
+                    if let State::Stale(reason) | State::Maybe(reason) = state {
                         line["reason"] = reason::value(plan, reason, &self.difference(job, reason));
                     }
                     if state != State::Unknown
@@ -209,10 +217,15 @@ impl Shown<'_> {
     fn text(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         let style = self.opened.terminal.out;
         let rows = self.rows();
-        let n_run = rows
+        let n_stale = rows
             .iter()
             .filter(|row| matches!(row, Row::Job(_, State::Stale(_))))
             .count();
+        let n_maybe = rows
+            .iter()
+            .filter(|row| matches!(row, Row::Job(_, State::Maybe(_))))
+            .count();
+        let n_run = n_stale + n_maybe;
         let n_fresh = rows
             .iter()
             .filter(|row| matches!(row, Row::Job(_, State::Fresh)))
@@ -249,8 +262,6 @@ impl Shown<'_> {
             writeln!(out)?;
         }
         let mut total = format!("{} would run", human::counted(n_run as u64, "job"));
-        let is_maybe = |row: &&Row| matches!(row, Row::Job(_, State::Stale(Reason::Upstream(_))));
-        let n_maybe = rows.iter().filter(is_maybe).count();
         if n_maybe > 0 {
             let n_maybe = human::count(n_maybe as u64);
             write!(total, ", {n_maybe} of them if what they read changes")?;
@@ -278,7 +289,7 @@ impl Shown<'_> {
             Row::Job(job, state) => {
                 let why = match state {
                     State::Fresh => "fresh".to_string(),
-                    State::Stale(reason) => {
+                    State::Stale(reason) | State::Maybe(reason) => {
                         reason::sentence(plan, reason, &self.difference(job, reason))
                     }
                     State::Unknown => "behind a split that has to run first".into(),
@@ -317,7 +328,7 @@ impl Shown<'_> {
             match state {
                 State::Fresh => counts.fresh += 1,
                 State::Unknown => counts.unknown += 1,
-                State::Stale(reason) => {
+                State::Stale(reason) | State::Maybe(reason) => {
                     counts.run += 1;
                     counts.reasons[reason::kind(reason)] += 1;
                 }

@@ -11,7 +11,7 @@ use crate::stale::explain::{Change, Difference, Stamp};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 17] = [
     "forced",
     "always",
     "output is missing",
@@ -28,6 +28,7 @@ pub const KINDS: [&str; 16] = [
     "no record says that it is done",
     "what it reads is not known yet",
     "a file that it read is gone",
+    "temporary output is needed again",
 ];
 
 /// The place of a reason in [`KINDS`].
@@ -49,12 +50,19 @@ pub fn kind(reason: Reason) -> usize {
         Reason::NoRecord => 13,
         Reason::InputsUnknown => 14,
         Reason::InputGone(_) => 15,
+        Reason::Needed { .. } | Reason::Awaited(_) => 16,
     }
 }
 
 /// One sentence.
 pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
     match reason {
+        Reason::Awaited(output) => {
+            format!(
+                "{}, which was temporary, may be needed again",
+                path(plan.path(output))
+            )
+        }
         Reason::Forced => "forced".into(),
         Reason::Always => "always".into(),
         Reason::CheckCommand => "its check says so".into(),
@@ -62,6 +70,14 @@ pub fn sentence(plan: &Plan, reason: Reason, detail: &Difference) -> String {
         Reason::InputsUnknown => "what it reads is not known yet".into(),
         Reason::InputGone(input) => format!("{}, which it read, is gone", path(plan.path(input))),
         Reason::OutputMissing(output) => format!("{} is missing", path(plan.path(output))),
+        Reason::Needed { output, by } => {
+            let (output, by) = (plan.path(output), plan.key(by));
+            format!(
+                "{}, which was temporary, is needed for {}",
+                path(output),
+                path(by)
+            )
+        }
         Reason::InputNewer { input, output } => {
             format!(
                 "{} is newer than {}",
@@ -162,6 +178,10 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
             json!({"kind": "input_changed", "path": name(path), "new": null})
         }
         Reason::OutputMissing(path) => json!({"kind": "output_missing", "path": name(path)}),
+        Reason::Needed { output, by } => json!({
+            "kind": "output_missing", "path": name(output), "needed_for": path_json(plan.key(by)),
+        }),
+        Reason::Awaited(output) => json!({"kind": "output_missing", "path": name(output)}),
         Reason::InputNewer { input, output } => {
             json!({"kind": "input_newer", "input": name(input), "output": name(output)})
         }

@@ -320,7 +320,9 @@ fn exit(opened: &Opened, summary: &Summary) -> Exit {
         Exit::WrongWorkflow
     } else if !codes.is_empty() {
         Exit::NoSuchTarget
-    } else if summary.tally.failures() + summary.tally.skipped + summary.tally.cancelled > 0 {
+    } else if summary.is_outdated
+        || summary.tally.failures() + summary.tally.skipped + summary.tally.cancelled > 0
+    {
         Exit::JobsFailed
     } else {
         Exit::Done

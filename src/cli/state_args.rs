@@ -106,6 +106,7 @@ pub const CLEAN_EXAMPLES: &str = "\
 Examples:
   flow clean                    remove what the workflow made; asks first
   flow clean --rule align       only what rule align made
+  flow clean --temp             temporary files that are still there
   flow clean --orphans          what was made once, and by no rule now
   flow clean --trash --yes      what failed jobs left, without asking";
 
@@ -114,9 +115,12 @@ pub(super) struct CleanArgs {
     #[command(flatten)]
     pub workflow: WorkflowArg,
     /// Only what this rule made; repeatable
-    #[arg(long, value_name = "RULE", conflicts_with_all = ["orphans", "trash"])]
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["temp", "orphans", "trash"])]
     #[arg(add = ArgValueCompleter::new(Completer::Rule))]
     pub rule: Vec<String>,
+    /// Temporary files that nothing that will run reads
+    #[arg(long, conflicts_with_all = ["orphans", "trash"])]
+    pub temp: bool,
     /// What was made once, and by no job now
     #[arg(long, conflicts_with = "trash")]
     pub orphans: bool,

@@ -296,9 +296,7 @@ fn wanted(
             diags.extend(add_source(&mut wanted, plan, context, source, *span));
         }
     } else if targets.is_empty() {
-        for rule in workflow.rules.ids() {
-            wanted.add_rule(plan, context, rule);
-        }
+        wanted.add_everything(plan, context);
     }
     for target in targets {
         if let Some(rule) = target.to_str().ok().and_then(|name| rule(workflow, name)) {

@@ -384,6 +384,13 @@ impl Why<'_> {
                 "its inputs, outputs, recipe and params are as recorded"
             );
         }
+        let made = plan.made(job).unwrap_or(plan.outputs(job));
+        if made.iter().any(|path| judge.is_gone(*path)) {
+            say!(
+                self,
+                "what it made was temporary and is deleted; it is made again when a job needs it"
+            );
+        }
         let inputs = plan.inputs(job);
         let mut lines = Vec::new();
         for &input in inputs.iter().take(SHOWN) {

@@ -164,6 +164,7 @@ pub fn to_json(event: &Event) -> String {
             EventKind::JobRetry(_) => "job_retry",
             EventKind::JobFinished(_) => "job_finished",
             EventKind::JobFresh(_) => "job_fresh",
+            EventKind::TempDeleted { .. } => "temp_deleted",
             EventKind::Warning { .. } => "warning",
             EventKind::RunFinished(_) => "run_finished",
         },
@@ -188,6 +189,10 @@ pub fn to_json(event: &Event) -> String {
             line.put("place", place);
         }
         EventKind::JobFresh(name) => line.put_name(name),
+        EventKind::TempDeleted { name, outputs } => {
+            line.put_name(name);
+            line.put_paths("outputs", outputs);
+        }
         EventKind::JobOutput { name, bytes } => {
             line.put_name(name);
             line.put("text", &Text(bytes));

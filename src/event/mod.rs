@@ -110,6 +110,11 @@ pub enum EventKind {
     JobFinished(JobFinished),
     /// It would have run after a job before it, and what it reads came out as it was.
     JobFresh(JobName),
+    /// Temporary outputs of a job, which nothing needs any more.
+    TempDeleted {
+        name: JobName,
+        outputs: Vec<BString>,
+    },
     Warning {
         message: String,
     },

@@ -24,7 +24,7 @@ use bstr::{BStr, BString};
 use crate::dense::{Interner, Pool, Run, Table};
 use crate::lang::Diag;
 use crate::pattern::{Listing, NameId};
-use crate::workflow::{Rule, RuleId, TableId, Workflow};
+use crate::workflow::{Rule, RuleId, Source, TableId, Workflow};
 
 crate::define_id!(
     /// A job.
@@ -362,6 +362,53 @@ impl Plan {
             Entry::File(_) | Entry::Row(_) => false,
         };
         !self.leaves(rule).iter().any(is_open)
+    }
+
+    /// Jobs that are known and whose files jobs read that are not.
+    pub fn awaited(&self, context: Context) -> BTreeSet<JobId> {
+        let mut entries = Vec::new();
+        let open = self
+            .gathers
+            .values()
+            .iter()
+            .filter(|gather| gather.open > 0);
+        for member in open.flat_map(|gather| &gather.members) {
+            self.flatten(member.entry, &mut entries);
+        }
+        let job = |entry| match entry {
+            Entry::Job(job) | Entry::Split(job) => Some(job),
+            Entry::File(path) => self.producer(path),
+            Entry::Stand(_) | Entry::Row(_) => None,
+        };
+        let mut found: BTreeSet<JobId> = entries.into_iter().filter_map(job).collect();
+        let open = self
+            .gathers
+            .values()
+            .iter()
+            .filter(|gather| gather.open > 0);
+        let expands = open.filter_map(|gather| match gather.then {
+            Then::Expand(rule, _) => Some(rule),
+            _ => None,
+        });
+        // Of these nothing is known, of others what their items do not tell.
+        let unexpanded: BTreeSet<RuleId> = expands.collect();
+        let pending: BTreeSet<RuleId> = self.pending().map(|(_, rule)| rule).collect();
+        for rule in pending {
+            let reader = &context.workflow.rules[rule];
+            let extras = reader.with.iter().chain(&reader.using);
+            let extras = extras.map(|extra| &extra.source);
+            let items = reader.sources().map(|(_, source)| source);
+            let items = items.filter(|_| unexpanded.contains(&rule));
+            for source in extras.chain(items) {
+                let rules: &[RuleId] = match source {
+                    Source::Rule(rule) => std::slice::from_ref(rule),
+                    Source::Files(_) => &context.workflow.upstream_by_words[rule],
+                    Source::Table(_) => &[],
+                };
+                found.extend(rules.iter().flat_map(|other| self.jobs_of(*other)));
+            }
+        }
+        found
     }
 
     /// The first items that a rule's filters leave out, and how many were seen.

@@ -1,8 +1,10 @@
 //! Which jobs the targets need.
 
+use std::collections::HashSet;
+
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Context, Entry, JobId, Plan, StandId};
+use super::{Context, Entry, JobId, PathId, Plan, StandId};
 use crate::dense::{BitSet, Id};
 use crate::pattern::Glob;
 use crate::workflow::{Rule, RuleId, Source, Word};
@@ -25,6 +27,15 @@ pub struct Wanted {
     late_globs: Vec<Word>,
     /// How many of the plan's stand-ins were looked at when it grew.
     n_stands: usize,
+    named: Named,
+}
+
+/// What was asked for by name, not merely as a part of everything.
+#[derive(Clone, Default, Debug)]
+struct Named {
+    rules: BitSet,
+    files: HashSet<BString>,
+    globs: Vec<Glob>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,8 +85,20 @@ impl Wanted {
         }
     }
 
-    /// All jobs of a rule.
+    /// All jobs of a rule that was asked for by name.
     pub fn add_rule(&mut self, plan: &Plan, context: Context, rule: RuleId) {
+        self.named.rules.insert(rule.index());
+        self.add_all_of(plan, context, rule);
+    }
+
+    /// Everything.
+    pub fn add_everything(&mut self, plan: &Plan, context: Context) {
+        for rule in context.workflow.rules.ids() {
+            self.add_all_of(plan, context, rule);
+        }
+    }
+
+    fn add_all_of(&mut self, plan: &Plan, context: Context, rule: RuleId) {
         self.asked.push(Asked::Rule(rule));
         self.rules.insert(rule.index());
         self.add(plan, context, plan.leaves(rule));
@@ -85,6 +108,7 @@ impl Wanted {
     /// wanted, and the job when it comes. False when no rule makes such a file.
     pub fn add_file(&mut self, plan: &Plan, context: Context, path: &BStr) -> bool {
         self.asked.push(Asked::File(path.into()));
+        self.named.files.insert(path.into());
         if let Some(id) = plan.paths.find(path)
             && let Some(job) = plan.producer(id)
         {
@@ -130,7 +154,7 @@ impl Wanted {
             .ids()
             .filter(|rule| !has_reader.contains(rule.index()))
         {
-            self.add_rule(plan, context, rule);
+            self.add_all_of(plan, context, rule);
         }
         if plan.pending().next().is_some() || plan.open_jobs().next().is_some() {
             return;
@@ -151,12 +175,12 @@ impl Wanted {
 
     /// Asks again for what was asked for; now nothing is wanted before the jobs in `ends`.
     pub fn begin_again(&mut self, plan: &Plan, context: Context, ends: BitSet) {
-        let asked = std::mem::take(self).asked;
-        self.ends = ends;
+        let Wanted { asked, named, .. } = std::mem::take(self);
+        (self.ends, self.named) = (ends, named);
         self.rescan = true;
         for asked in asked {
             match asked {
-                Asked::Rule(rule) => self.add_rule(plan, context, rule),
+                Asked::Rule(rule) => self.add_all_of(plan, context, rule),
                 Asked::File(path) => {
                     self.add_file(plan, context, path.as_bstr());
                 }
@@ -209,7 +233,27 @@ impl Wanted {
         if might_come {
             self.late_globs.push(word.clone());
         }
+        self.named.globs.push(glob);
         is_made || might_come
+    }
+
+    /// Whether the job's files were asked for by name: by their rule's, or by one of theirs.
+    pub fn is_named(&self, plan: &Plan, job: JobId) -> bool {
+        let Named {
+            rules,
+            files,
+            globs,
+        } = &self.named;
+        let is_named = |path: &PathId| {
+            let path = plan.path(*path);
+            files.contains(path) || globs.iter().any(|glob| glob.matches(path))
+        };
+        rules.contains(plan.jobs[job].rule.index())
+            || plan
+                .made(job)
+                .unwrap_or(plan.outputs(job))
+                .iter()
+                .any(is_named)
     }
 
     fn matches(&self, plan: &Plan, glob: &Glob, job: JobId) -> bool {

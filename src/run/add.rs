@@ -1,27 +1,59 @@
 //! Hands jobs that must run to the scheduler: at first, and again whenever the plan has grown.
 
+use std::collections::HashSet;
+
 use super::{Barrier, Engine, Node};
 use crate::dense::Id;
 use crate::plan::JobId;
-use crate::sched::{self, Job, JobIdx, Kind, KindId, Need, OnReady};
+use crate::sched::{self, Job, JobIdx, Kind, KindId, Need, OnReady, State};
 use crate::workflow::RuleId;
 
 impl Engine<'_> {
     /// Adds the stale jobs among those that became known since the last time.
     pub(super) fn add_known(&mut self) {
-        let from = if self.wanted.needs_rescan() {
-            0
-        } else {
-            self.n_added
+        // Jobs that were fresh may have to run now.
+        let has_changed = self.judge.take_has_changed();
+        let from = match has_changed || self.wanted.needs_rescan() {
+            true => 0,
+            false => self.n_added,
         };
-        let is_new = |job: JobId| self.idx.get(job).copied().flatten().is_none();
+        // Again, when its temporary files turn out to be needed.
+        let is_new = |job: JobId| match self.idx.get(job) {
+            Some(&Some(idx)) => self.sched.state(idx).is_good(),
+            _ => true,
+        };
         let known = self.plan.known[from..].iter().copied();
         let new: Vec<JobId> = known
             .filter(|&job| self.wanted.has(job) && self.judge.will_run(job) && is_new(job))
             .collect();
         self.n_added = self.plan.known.len();
         self.add_jobs(&new);
+        if has_changed && self.n_tasks > 0 {
+            self.hold_back_readers(&new);
+        }
         self.release_barriers();
+    }
+
+    /// Lets jobs that were added before wait for those of `late` whose files they read.
+    fn hold_back_readers(&mut self, late: &[JobId]) {
+        let late: HashSet<JobId> = late.iter().copied().collect();
+        let mut edges: Vec<(JobIdx, JobIdx)> = Vec::new();
+        for &job in &self.plan.known {
+            let Some(&Some(idx)) = self.idx.get(job) else {
+                continue;
+            };
+            if late.contains(&job) || self.sched.state(idx) != State::Waiting {
+                continue;
+            }
+            let producers = self.plan.inputs(job).iter();
+            let producers: HashSet<JobId> = producers
+                .filter_map(|input| self.plan.producer(*input))
+                .filter(|producer| late.contains(producer))
+                .collect();
+            let upstream = producers.iter().filter_map(|producer| self.idx[*producer]);
+            edges.extend(upstream.map(|upstream| (upstream, idx)));
+        }
+        self.sched.add([], || edges.iter().copied());
     }
 
     /// Adds jobs, upstream first, with an edge from each job that makes an input.

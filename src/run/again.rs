@@ -1,5 +1,7 @@
 //! Judges a `maybe` again, when the files it reads are there: it runs, or is as it was.
 
+use std::collections::HashSet;
+
 use super::Engine;
 use super::end::keep;
 use crate::event::EventKind;
@@ -12,6 +14,11 @@ impl Engine<'_> {
     /// All that the job waited for is done.
     pub(super) fn judge_again(&mut self, idx: JobIdx) {
         let job = self.job_of(idx).expect("only jobs are judged");
+        let verdict = self.judge.verdict(job);
+        if matches!(verdict, Verdict::Stale(_)) && !verdict.is_maybe() {
+            // Meanwhile its temporary files turned out to be needed.
+            return self.must_run(idx, job);
+        }
         let rule = self.plan.rule_of(self.context.workflow, job);
         if rule.check.is_some() {
             return self.check(idx);
@@ -27,27 +34,47 @@ impl Engine<'_> {
             self.history.as_ref(),
             job,
         );
-        let verdict = match verdict {
-            Verdict::Fresh => {
-                self.is_fresh(job, files);
-                sched::Verdict::Fresh
-            }
-            Verdict::Stale(_) | Verdict::Unjudged => sched::Verdict::Run,
-        };
-        self.judged(idx, verdict);
+        match verdict {
+            Verdict::Fresh => self.need_not_run(idx, job, files),
+            Verdict::Stale(_) | Verdict::Unjudged => self.must_run(idx, job),
+        }
+    }
+
+    /// A job that was judged again has to run, after those that make the temporary files again
+    /// which it reads.
+    pub(super) fn must_run(&mut self, idx: JobIdx, job: JobId) {
+        self.judge.need_for(&self.plan, &self.wanted, job);
+        let before: HashSet<JobId> = (self.plan.inputs(job).iter())
+            .filter_map(|input| self.plan.producer(*input))
+            .filter(|other| *other != job && self.judge.will_run(*other))
+            .collect();
+        if before.is_empty() {
+            return self.judged(idx, sched::Verdict::Run);
+        }
+        self.judged(idx, sched::Verdict::RunLater);
+        // What is added now gets its edges with that.
+        let added = before.iter().filter_map(|other| self.idx[*other]);
+        let added: Vec<JobIdx> = added.collect();
+        self.add_known();
+        self.sched
+            .add([], || added.iter().map(|&other| (other, idx)));
+        self.sched.release(idx);
     }
 
     /// The job need not run after all; a split comes with the files that it has.
-    pub(super) fn is_fresh(&mut self, job: JobId, files: Option<Vec<PathId>>) {
+    pub(super) fn need_not_run(&mut self, idx: JobIdx, job: JobId, files: Option<Vec<PathId>>) {
+        // What follows a split may find that the job has to run for it all the same.
+        self.judged(idx, sched::Verdict::Fresh);
         let last = self.history.last(self.plan.key(job));
         if last.is_none_or(|last| last.past.is_none()) {
             self.adopt_one(job);
         }
         let name = self.name(job);
         self.emit(EventKind::JobFresh(name));
-        if let Some(files) = files {
+        if let Some(files) = files.filter(|_| self.plan.made(job).is_none()) {
             self.grow(job, &files);
         }
+        self.done_reading(job);
     }
 
     /// Records a job as it was found.

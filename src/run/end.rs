@@ -127,9 +127,13 @@ impl Engine<'_> {
         let job = running.job;
         let key: BString = self.plan.key(job).into();
         self.owe_then(self.plan.jobs[job].rule);
+        self.restore_times(&running, made.as_deref());
         if let Some(files) = &made {
-            self.judge.set_done(job);
-            self.grow(job, files);
+            self.judge.set_ran(job);
+            match self.plan.made(job) {
+                None => self.grow(job, files),
+                Some(_) => self.made_again(job, files),
+            }
         }
         match self.changed_input(&running).or(late) {
             None => self.record(&running, usage),
@@ -148,7 +152,7 @@ impl Engine<'_> {
             let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
             self.check_log(written);
         }
-        self.judge.set_done(job);
+        self.judge.set_ran(job);
         let now = self.now();
         self.finished(&running, Status::Ok, Some(end), Some(usage), None);
         self.sched.tell(
@@ -158,6 +162,7 @@ impl Engine<'_> {
                 end: sched::End::Ok,
             },
         );
+        self.done_reading(job);
     }
 
     /// Keeps what the job looked like.
@@ -183,6 +188,7 @@ impl Engine<'_> {
     /// A split has its files: plans and judges what follows.
     pub(super) fn grow(&mut self, job: JobId, files: &[PathId]) {
         *self.context.listing.borrow_mut() = crate::pattern::Listing::new(self.store.disk());
+        self.temps.n_grown += 1;
         let n_known = self.plan.known.len();
         self.plan.grow(self.context, job, files);
         let new = self.plan.known[n_known..].to_vec();

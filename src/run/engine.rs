@@ -5,6 +5,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::given::Gpus;
+use super::temp::Temps;
 use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
 use crate::dense::Table;
 use crate::event::{EventKind, JobFinished, Status, Tally};
@@ -69,6 +70,8 @@ impl<'a> Engine<'a> {
             aside: HashMap::new(),
             before: HashMap::new(),
             made_folders: HashSet::new(),
+            temps: Temps::default(),
+            is_outdated: false,
             n_tasks: 0,
             n_added: 0,
             actions: Vec::new(),
@@ -94,6 +97,7 @@ impl<'a> Engine<'a> {
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         self.n_diags = self.plan.diags.len();
         self.adopt();
+        self.find_temps();
         self.add_known();
         self.add_owed();
         let fresh = self
@@ -135,6 +139,9 @@ impl<'a> Engine<'a> {
 
     pub(super) fn finish(mut self) -> Summary {
         self.skip_unknown();
+        if self.lost.is_none() {
+            self.sweep_temps();
+        }
         self.store.finish();
         if let Err(error) = self.history.close() {
             self.lost.get_or_insert(format!("{error:#}"));
@@ -147,6 +154,7 @@ impl<'a> Engine<'a> {
             interrupt: self.interrupt,
             diags: self.diags,
             wanted: self.wanted,
+            is_outdated: self.is_outdated,
             lost: self.lost,
         }
     }

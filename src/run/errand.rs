@@ -98,12 +98,11 @@ impl Engine<'_> {
 
     fn checked(&mut self, idx: JobIdx, job: JobId, checked: Checked) {
         let verdict = match checked {
-            Checked::Stale => Verdict::Run,
+            Checked::Stale => return self.must_run(idx, job),
             Checked::Fresh => {
                 self.judge.set_done(job);
                 let files = self.files_of_split(job);
-                self.is_fresh(job, files);
-                Verdict::Fresh
+                return self.need_not_run(idx, job, files);
             }
             Checked::Failed(why) => {
                 self.check_failed(job, why);

@@ -14,6 +14,7 @@ mod given;
 pub mod outputs;
 mod render;
 mod start;
+mod temp;
 mod then;
 mod timeout;
 #[cfg(test)]
@@ -125,6 +126,8 @@ pub struct Summary {
     pub diags: Vec<Diag>,
     /// What was asked for, and the targets that only a split could bring.
     pub wanted: Wanted,
+    /// Something is stale that the run could not have known of.
+    pub is_outdated: bool,
     /// The machine failed: why.
     pub lost: Option<String>,
 }
@@ -207,6 +210,9 @@ struct Engine<'a> {
     /// What a split's globs matched before it began, with what was seen.
     before: HashMap<JobId, HashMap<BString, Stat>>,
     made_folders: HashSet<BString>,
+    temps: temp::Temps,
+    /// What this run has made asks for more than it had planned.
+    is_outdated: bool,
     n_tasks: u32,
     n_added: usize,
     actions: Vec<sched::Action>,

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bstr::{BStr, BString};
 
 use super::end::keep;
-use crate::disk::{DiskMut, Time};
+use crate::disk::{DiskMut, Kind, Stat, Time};
 use crate::history::{History, Now};
 use crate::pattern::{Listing, facts};
 use crate::plan::want::Wanted;
@@ -98,15 +98,14 @@ impl Marking<'_, '_> {
                 return Ok(Some(Left::InputMissing(input)));
             }
         }
-        let is_split = self
-            .plan
-            .rule_of(self.context.workflow, job)
-            .makes_unknown_files();
+        let rule = self.plan.rule_of(self.context.workflow, job);
+        let (is_split, is_temp) = (rule.makes_unknown_files(), rule.is_temp);
+        let is_known = self.past_of(job);
         let outputs = match is_split {
+            true if is_temp && is_known => self.recorded_outputs(job),
             true => self.split_files(job),
             false => self.plan.outputs(job).to_vec(),
         };
-        let is_known = self.past_of(job);
         if outputs.is_empty() && is_split && !is_known {
             let patterns = self.plan.outputs(job).iter();
             let patterns = patterns.map(|path| self.plan.path(*path).to_owned());
@@ -116,8 +115,12 @@ impl Marking<'_, '_> {
             true if self.deed == Deed::Touch => self.recorded_outputs(job),
             _ => outputs,
         };
+        let time = self.time_after_inputs(job);
+        if is_temp {
+            self.take_for_gone(&outputs, time);
+        }
         if self.deed == Deed::Touch {
-            self.touch(job, &outputs)?;
+            self.touch(&outputs, time)?;
         }
         let is_there = |path: &&PathId| matches!(self.judge.facts.get(**path), Look::There { .. });
         let missing: Vec<BString> = outputs
@@ -129,7 +132,7 @@ impl Marking<'_, '_> {
             return Ok(Some(Left::OutputsMissing(missing)));
         }
         self.judge.set_done(job);
-        if is_split {
+        if is_split && self.plan.made(job).is_none() {
             self.grow(job, &outputs);
         }
         self.keep(job)?;
@@ -146,16 +149,38 @@ impl Marking<'_, '_> {
         files.iter().map(|file| paths.intern(file)).collect()
     }
 
-    /// Gives outputs a time later than that of every input.
-    fn touch(&mut self, job: JobId, outputs: &[PathId]) -> anyhow::Result<()> {
+    /// Temporary outputs that are not there count as made and deleted: they are not created.
+    fn take_for_gone(&mut self, outputs: &[PathId], time: Time) {
+        for &output in outputs {
+            if let Look::There { .. } = self.judge.facts.get(output) {
+                continue;
+            }
+            let stat = Stat {
+                kind: Kind::File,
+                size: 0,
+                modified: time,
+            };
+            self.judge.facts.set(output, Some(stat));
+            self.judge.set_gone(output, true);
+        }
+    }
+
+    /// Now, or later than every input.
+    fn time_after_inputs(&self, job: JobId) -> Time {
         let inputs = self.plan.inputs(job).iter();
         let newest = inputs.filter_map(|input| match self.judge.facts.get(*input) {
             Look::There { time, .. } => Some(time.0),
             Look::Missing | Look::Unknown => None,
         });
         let now = jiff::Timestamp::now().as_nanosecond() as i64;
-        let time = newest.max().map_or(now, |newest| now.max(newest + 1));
+        Time(newest.max().map_or(now, |newest| now.max(newest + 1)))
+    }
+
+    fn touch(&mut self, outputs: &[PathId], time: Time) -> anyhow::Result<()> {
         for &output in outputs {
+            if self.judge.is_gone(output) {
+                continue;
+            }
             let path = self.plan.path(output);
             let context = || format!("touch {}", BStr::new(path));
             let is_folder = path.ends_with(b"/");
@@ -165,7 +190,7 @@ impl Marking<'_, '_> {
             };
             self.disk.make_folder(folder).with_context(context)?;
             let name = facts::without_slash(path);
-            self.disk.stamp(name, Time(time)).with_context(context)?;
+            self.disk.stamp(name, time).with_context(context)?;
             let stat = self.disk.stat(path).with_context(context)?;
             self.judge.facts.set(output, stat);
         }

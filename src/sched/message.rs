@@ -20,6 +20,11 @@ pub enum End {
 pub enum Verdict {
     /// It must run. Never for a stand-in.
     Run,
+    /// It must run, and jobs before it that nobody thought of: it waits until [`Sched::release`],
+    /// so that the caller can add them. Never for a stand-in.
+    ///
+    /// [`Sched::release`]: super::Sched::release
+    RunLater,
     /// It need not run. For a stand-in: its jobs have been added.
     Fresh,
     /// It cannot even be tried: an input is missing, its check command is wrong, the plan behind

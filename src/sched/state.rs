@@ -53,7 +53,7 @@ impl State {
         use State::*;
         match self {
             Waiting => matches!(next, Judging | Ready | Skipped | Cancelled),
-            Judging => matches!(next, Ready | Fresh | Failed),
+            Judging => matches!(next, Waiting | Ready | Fresh | Failed),
             Ready => matches!(next, Running | Failed | Cancelled),
             Running => matches!(next, Ok | Ready | BackingOff | Failed | Cancelled),
             BackingOff => matches!(next, Ready | Failed | Cancelled),

@@ -95,13 +95,14 @@ impl Sched {
         let row = &self.rows[job];
         assert_eq!(row.state, State::Judging, "{job:?} was not to be judged");
         match verdict {
-            Verdict::Run => {
-                assert_ne!(
-                    row.on_ready,
-                    OnReady::Resolve,
-                    "{job:?} stands in, it cannot run"
-                );
-                self.make_ready(job);
+            Verdict::Run | Verdict::RunLater if row.on_ready == OnReady::Resolve => {
+                panic!("{job:?} stands in, it cannot run")
+            }
+            Verdict::Run => self.make_ready(job),
+            Verdict::RunLater => {
+                self.set(job, State::Waiting);
+                let row = &mut self.rows[job];
+                (row.on_ready, row.waiting_on) = (OnReady::Start, 1);
             }
             Verdict::Fresh => self.finish_well(job, State::Fresh),
             Verdict::Failed => self.fail(job),

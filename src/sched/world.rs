@@ -352,6 +352,7 @@ impl World {
         let is_stand_in = self.script.jobs[job].becomes.is_some();
         match verdict {
             Verdict::Run => self.fates[job] = Fate::Due,
+            Verdict::RunLater => unreachable!("no script says so"),
             Verdict::Fresh if is_stand_in => self.fates[job] = Fate::Final(State::Fresh),
             Verdict::Fresh => self.finish(job, State::Fresh),
             // The action says it again.

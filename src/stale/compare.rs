@@ -93,10 +93,31 @@ impl Compare<'_> {
         if self.level < Level::PARAMS {
             return None;
         }
-        let now = captures(self.plan, self.names, self.job, self.print);
-        let same = past.params == self.print.params && past.captures().eq(now);
-        (!same).then_some(Reason::ParamsChanged)
+        let is_same = has_same_params(self.plan, self.names, self.print, past, self.job);
+        (!is_same).then_some(Reason::ParamsChanged)
     }
+}
+
+fn has_same_params(
+    plan: &Plan,
+    names: &Interner<NameId>,
+    print: &Print,
+    past: &Past,
+    job: JobId,
+) -> bool {
+    let now = captures(plan, names, job, print);
+    past.params == print.params && past.captures().eq(now)
+}
+
+/// Whether the job has the recipe, params and captures of its record.
+pub fn is_same_make(
+    plan: &Plan,
+    names: &Interner<NameId>,
+    print: &Print,
+    past: &Past,
+    job: JobId,
+) -> bool {
+    past.recipe == print.recipe && has_same_params(plan, names, print, past, job)
 }
 
 /// The names of output words behind the first, which names the job.

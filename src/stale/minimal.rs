@@ -24,7 +24,7 @@ pub(super) fn settle(
     let mut go_on = BitSet::default();
     loop {
         judge.start_again();
-        let mut ends = judge.agreeing(plan, context, disk, history);
+        let mut ends = judge.agreeing(plan, context, wanted, disk, history);
         for job in plan.jobs.ids().filter(|job| go_on.contains(job.index())) {
             ends.remove(job.index());
         }
@@ -51,13 +51,14 @@ impl Judge {
         &mut self,
         plan: &mut Plan,
         context: Context,
+        wanted: &Wanted,
         disk: &dyn Disk,
         history: &dyn History,
     ) -> BitSet {
         let jobs: Vec<JobId> = plan.known.clone();
         // Nothing will run as far as is known here, so each verdict is about the job alone.
         let mut agreeing = BitSet::default();
-        for job in self.alone(plan, context, disk, history, &jobs) {
+        for job in self.alone(plan, context, wanted, disk, history, &jobs) {
             let is_there = |path| matches!(self.facts.get(path), Look::There { .. });
             let last = history.last(plan.key(job));
             let is_recorded = last.is_some_and(|last| last.past.is_some());
@@ -69,16 +70,34 @@ impl Judge {
         agreeing
     }
 
+    /// Whether the job is fresh when only it is looked at.
+    pub fn is_fresh_alone(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        wanted: &Wanted,
+        disk: &dyn Disk,
+        history: &dyn History,
+        job: JobId,
+    ) -> bool {
+        let n_missing = self.missing.len();
+        let fresh = self.alone(plan, context, wanted, disk, history, &[job]);
+        let has_inputs = self.missing.len() == n_missing;
+        self.missing.truncate(n_missing);
+        has_inputs && !fresh.is_empty()
+    }
+
     /// The jobs that are fresh when only they are looked at.
     fn alone(
         &mut self,
         plan: &mut Plan,
         context: Context,
+        wanted: &Wanted,
         disk: &dyn Disk,
         history: &dyn History,
         jobs: &[JobId],
     ) -> Vec<JobId> {
-        self.look(plan, context, disk, jobs);
+        self.look(plan, context, wanted, disk, history, jobs);
         let mut fresh = Vec::new();
         for &job in jobs {
             let rule = plan.rule_of(context.workflow, job);

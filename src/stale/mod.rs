@@ -10,6 +10,7 @@ mod discover;
 pub mod every;
 pub mod explain;
 mod facts;
+mod gone;
 mod minimal;
 pub mod print;
 pub mod problem;
@@ -35,6 +36,7 @@ use crate::workflow::{RuleId, Workflow};
 use compare::{Compare, Times};
 use print::Print;
 
+pub use compare::is_same_make;
 pub use facts::{Facts, Look};
 pub use record::record;
 pub use settle::settle;
@@ -66,6 +68,13 @@ pub enum Reason {
     /// Its rule says so: it runs each time it is asked for.
     Always,
     OutputMissing(PathId),
+    /// A temporary output is gone, and this job reads it.
+    Needed {
+        output: PathId,
+        by: JobId,
+    },
+    /// A temporary output is gone, and jobs that are not known yet may read it.
+    Awaited(PathId),
     /// Its rule's `check` command says so.
     CheckCommand,
     /// What it reads beside its inputs is not known: nobody has recorded it.
@@ -171,6 +180,12 @@ pub struct Judge {
     /// By job of a rule with `deps`: what it reads beside its inputs, where that is known.
     extra: HashMap<JobId, Option<Vec<PathId>>>,
     verdicts: Table<JobId, Verdict>,
+    /// Temporary files that are not there, and known from the record of the job that made them.
+    gone: BitSet,
+    /// Jobs that ran since the plan was first judged.
+    ran: BitSet,
+    /// Jobs that were fresh when they were first judged may run now.
+    has_changed: bool,
     /// How many of `plan.known` were looked at.
     n_judged: usize,
     pub missing: Vec<MissingInput>,
@@ -218,12 +233,21 @@ impl Judge {
     }
 
     /// Makes the prints, and looks at the files of `jobs`.
-    pub(super) fn look(&mut self, plan: &Plan, context: Context, disk: &dyn Disk, jobs: &[JobId]) {
+    pub(super) fn look(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        wanted: &Wanted,
+        disk: &dyn Disk,
+        history: &dyn History,
+        jobs: &[JobId],
+    ) {
         self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
         if self.prints.is_empty() {
             self.prints = print::prints(context.workflow);
         }
         self.facts.look(plan, disk, jobs, &mut self.unreadable);
+        self.find_gone(plan, context, wanted, disk, history, jobs);
     }
 
     /// Judges a `maybe` again, now that the files it reads are there. A fresh split comes with its
@@ -262,15 +286,12 @@ impl Judge {
         jobs: &[JobId],
     ) -> Vec<(JobId, Vec<PathId>)> {
         self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
-        if self.prints.is_empty() {
-            self.prints = print::prints(context.workflow);
-        }
         let jobs: Vec<JobId> = jobs
             .iter()
             .copied()
             .filter(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged)
             .collect();
-        self.facts.look(plan, disk, &jobs, &mut self.unreadable);
+        self.look(plan, context, wanted, disk, history, &jobs);
         let checked = self.run_checks(plan, context, disk, history, &jobs);
         let mut fresh_splits = Vec::new();
         for job in jobs {
@@ -328,7 +349,9 @@ impl Judge {
             .outputs()
             .map(|file| plan.paths.intern(file.path))
             .collect();
-        self.facts.look_at(plan, disk, &files, &mut self.unreadable);
+        let there = files.iter().copied().filter(|file| !self.is_gone(*file));
+        let there: Vec<PathId> = there.collect();
+        self.facts.look_at(plan, disk, &there, &mut self.unreadable);
         files
     }
 
@@ -551,9 +574,15 @@ impl Judge {
         files
     }
 
-    /// The job has run, and its files are as they were looked at then.
+    /// The job is done, and its files are as they were looked at then.
     pub fn set_done(&mut self, job: JobId) {
         self.verdicts.grow(job.index() + 1, Verdict::Unjudged);
         self.verdicts[job] = Verdict::Fresh;
+    }
+
+    /// The job has run well, and is not doubted any more.
+    pub fn set_ran(&mut self, job: JobId) {
+        self.set_done(job);
+        self.ran.insert(job.index());
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn grow(
 ) {
     loop {
         judge.discover(plan, context, wanted, disk);
-        let fresh_splits = judge.judge(plan, context, wanted, disk, history);
+        let mut fresh_splits = judge.judge(plan, context, wanted, disk, history);
+        judge.need_gone(plan, wanted);
+        fresh_splits.retain(|(split, _)| !judge.will_run(*split));
         if fresh_splits.is_empty() {
             return;
         }

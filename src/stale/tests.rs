@@ -59,9 +59,7 @@ pub(crate) fn judge<'a>(
         }
     }
     if targets.is_empty() {
-        for rule in world.workflow.rules.ids() {
-            wanted.add_rule(&plan, context, rule);
-        }
+        wanted.add_everything(&plan, context);
     }
     let mut force = Forced::default();
     for name in forced {
@@ -95,6 +93,10 @@ impl Judged {
             };
             let why = match reason {
                 Reason::Forced => "forced".into(),
+                Reason::Awaited(output) => format!("{} is awaited", name(output)),
+                Reason::Needed { output, by } => {
+                    format!("{} is needed for {}", name(output), plan.key(by))
+                }
                 Reason::OutputMissing(output) => format!("{} is missing", name(output)),
                 Reason::InputNewer { input, output } => {
                     format!("{} is newer than {}", name(input), name(output))

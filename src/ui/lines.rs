@@ -106,6 +106,7 @@ impl Lines {
             EventKind::JobRetry(retry) => self.job_retry(&mut text, retry, now),
             EventKind::JobFinished(job) => self.job_finished(&mut text, job, now),
             EventKind::JobFresh(name) => self.job_fresh(&mut text, name),
+            EventKind::TempDeleted { outputs, .. } => self.temp_deleted(&mut text, outputs),
             EventKind::Warning { message } => self.warning(&mut text, message, now),
             EventKind::RunFinished(tally) => {
                 self.say_missed(&mut text);
@@ -249,6 +250,15 @@ impl Lines {
                 .style
                 .paint(Role::Faint, "what it reads came out as it was");
             line(text, format_args!("fresh {}  {why}", job_name(name)));
+        }
+    }
+
+    fn temp_deleted(&self, text: &mut String, outputs: &[BString]) {
+        if self.options.detail == Detail::Verbose {
+            for output in outputs {
+                let why = self.options.style.paint(Role::Faint, "temporary");
+                line(text, format_args!("deleted {}  {why}", safe::path(output)));
+            }
         }
     }
 

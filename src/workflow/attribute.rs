@@ -25,6 +25,7 @@ pub struct Attributes {
     pub active_if: Option<ActiveIf>,
     pub is_always: bool,
     pub is_optional: bool,
+    pub is_temp: bool,
     pub retries: Option<u32>,
     pub backoff: Duration,
     pub cluster: Cluster,
@@ -80,6 +81,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "active_if" => found.active_if = active::resolve(loader, attribute),
             "always" => found.is_always = true,
             "optional" => found.is_optional = true,
+            "temp" => found.is_temp = has_outputs(loader, rule, attribute),
             // Read by `surroundings` and `command`, when it is known what a job brings.
             "env" | "workdir" | "shell" | "stdout" | "stderr" | "check" | "then" | "deps" => {}
             "after" => after(loader, attribute, &mut found.after),
@@ -119,6 +121,23 @@ fn one_word<'a>(
 fn text(loader: &mut Loader, attribute: &Attribute, takes: &str) -> Option<String> {
     let word = one_word(loader, attribute, takes)?;
     Some(loader.text(word)?.to_string())
+}
+
+/// Whether the rule has outputs, to which the attribute could do something; a mistake if not.
+fn has_outputs(loader: &mut Loader, rule: &ast::Rule, attribute: &Attribute) -> bool {
+    if rule.outputs.is_none() {
+        let name = &attribute.name.value;
+        let text = format!(
+            "`{name}` is about outputs, and `{}` has none",
+            rule.name.value
+        );
+        loader.diags.push(
+            Diag::error("E0262", text)
+                .at(attribute.span, "nothing for it to do")
+                .and(rule.header, "no `->` here"),
+        );
+    }
+    rule.outputs.is_some()
 }
 
 fn checksum_level(loader: &mut Loader, attribute: &Attribute) -> Option<u8> {

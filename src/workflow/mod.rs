@@ -324,6 +324,8 @@ pub struct Rule {
     pub is_always: bool,
     /// To have no items is no mistake.
     pub is_optional: bool,
+    /// Its outputs are deleted when nothing needs them any more.
+    pub is_temp: bool,
     pub around: Around,
     /// Says whether a job is stale.
     pub check: Option<Recipe>,
@@ -342,6 +344,22 @@ pub struct Rule {
     pub captures: Vec<NameId>,
     /// Captures whose text is known to have no `/` in it.
     pub flat_captures: Vec<NameId>,
+}
+
+impl Workflow {
+    /// The rules whose jobs may read files that `rule` makes: by its name, by a glob, or as what
+    /// their `deps` tell.
+    pub fn readers(&self, rule: RuleId) -> Vec<RuleId> {
+        let reads = |reader: &RuleId| {
+            let found = &self.rules[*reader];
+            let mut by_name = found.asked();
+            by_name.any(|source| matches!(source, Source::Rule(other) if *other == rule))
+                || self.upstream_by_words[*reader].contains(&rule)
+                || found.deps.is_some()
+        };
+        let readers = self.rules.ids().filter(|reader| *reader != rule);
+        readers.filter(reads).collect()
+    }
 }
 
 impl Rule {

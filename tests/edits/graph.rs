@@ -54,6 +54,7 @@ struct Rule {
     tag: usize,
     param: Option<usize>,
     fails: bool,
+    is_temp: bool,
     /// Whether its files are called `GROUP_NUMBER`.
     has_groups: bool,
 }
@@ -109,6 +110,7 @@ impl Graph {
                 tag: 0,
                 param: dice.one_in(2).then(|| dice.below(3)),
                 fails: false,
+                is_temp: dice.one_in(3),
                 has_groups,
             });
         }
@@ -119,12 +121,23 @@ impl Graph {
         dice.below(self.rules.len() + 1).checked_sub(1)
     }
 
+    /// Whether a file is one of a temporary rule.
+    pub fn is_temp(&self, path: &str) -> bool {
+        let rules = self.rules.iter().enumerate();
+        let mut temp = rules.filter(|(_, rule)| rule.is_temp);
+        temp.any(|(at, _)| path.starts_with(&format!("r{at}/")))
+    }
+
     /// Changes something; says what.
     pub fn edit(&mut self, dice: &mut Dice) -> String {
         let at = dice.below(self.rules.len());
         let n_params = self.params.len();
         let rule = &mut self.rules[at];
-        match dice.below(6) {
+        match dice.below(7) {
+            6 => {
+                rule.is_temp = !rule.is_temp;
+                format!("r{at} is temporary: {}", rule.is_temp)
+            }
             0 | 1 => {
                 rule.tag += 1;
                 format!("edit the recipe of r{at}")
@@ -225,6 +238,9 @@ impl Rule {
         } else {
             ""
         };
+        if self.is_temp {
+            writeln!(text, "[temp]").unwrap();
+        }
         writeln!(
             text,
             "{verb} {own}{sources}{comes}{filter}{with}-> {outputs}"

@@ -29,9 +29,12 @@ use flow::workflow::load::{Settings, load};
 pub struct Ended {
     /// What a dry run says will run, and what it knows at all.
     pub stale: BTreeMap<String, String>,
+    /// Jobs behind those, which may run.
+    pub maybe: BTreeMap<String, String>,
     pub known: BTreeSet<String>,
     pub ran: BTreeSet<String>,
-    pub n_bad: u64,
+    /// Jobs that did not end well, and how they did.
+    pub bad: Vec<String>,
     pub warnings: Vec<String>,
 }
 
@@ -84,7 +87,7 @@ impl Project {
             listing: &listing,
         };
         let mut ended = Ended::default();
-        planned(context, &self.disk, &history, text).tell(&mut ended);
+        planned(context, &self.disk, &history, text).tell(context, &mut ended);
         ended
     }
 
@@ -154,9 +157,7 @@ impl Project {
         let summary = summary.unwrap();
         assert_eq!(summary.lost, None);
         assert_no_errors(&summary.diags, text);
-        let mut ended = heard.lock().unwrap().clone();
-        ended.n_bad = summary.tally.failures() + summary.tally.skipped + summary.tally.cancelled;
-        ended
+        heard.lock().unwrap().clone()
     }
 }
 
@@ -167,12 +168,19 @@ struct Planned {
 }
 
 impl Planned {
-    fn tell(self, ended: &mut Ended) {
+    fn tell(self, context: Context, ended: &mut Ended) {
+        let may_follow = self.judge.may_follow(&self.plan, context, &self.wanted);
         for &job in &self.plan.known {
             let key = self.plan.key(job).to_string();
             if self.judge.will_run(job) {
-                let why = format!("{:?}", self.judge.verdict(job));
-                ended.stale.insert(key.clone(), why);
+                let verdict = self.judge.verdict(job);
+                let said = match verdict.is_maybe() {
+                    true => &mut ended.maybe,
+                    false => &mut ended.stale,
+                };
+                said.insert(key.clone(), format!("{verdict:?}"));
+            } else if let Some(reason) = may_follow.get(&job) {
+                ended.maybe.insert(key.clone(), format!("{reason:?}"));
             }
             ended.known.insert(key);
         }
@@ -200,9 +208,7 @@ fn assert_no_errors(diags: &[Diag], text: &str) {
 fn planned(context: Context, disk: &dyn Disk, history: &dyn History, text: &str) -> Planned {
     let mut plan = Plan::new(context);
     let mut wanted = Wanted::default();
-    for rule in context.workflow.rules.ids() {
-        wanted.add_rule(&plan, context, rule);
-    }
+    wanted.add_everything(&plan, context);
     let mut judge = Judge::new(Forced::default(), Level::default());
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     assert_no_errors(&plan.diags, text);
@@ -220,7 +226,14 @@ impl Sink for Ear {
     fn event(&mut self, event: &Event) {
         let mut heard = self.0.lock().unwrap();
         match &event.kind {
-            EventKind::JobFinished(end) if end.status != Status::Skipped => {
+            EventKind::JobFinished(end) => {
+                if end.status != Status::Ok {
+                    let why = format!("{} {:?} {:?}", end.name.job, end.status, end.failure);
+                    heard.bad.push(why);
+                }
+                if end.status == Status::Skipped {
+                    return;
+                }
                 assert!(
                     heard.ran.insert(end.name.job.to_string()),
                     "{:?} ran twice",

@@ -147,6 +147,9 @@ impl Sink for Listener {
         let line = match &event.kind {
             EventKind::JobStarted { name, .. } => format!("{at} {} starts", name.job),
             EventKind::JobRetry(retry) => format!("{at} {} retry", retry.name.job),
+            EventKind::TempDeleted { outputs, .. } => {
+                format!("{at} {} deleted", bstr::join(" ", outputs).as_bstr())
+            }
             EventKind::JobFresh(name) => format!("{at} {} fresh", name.job),
             EventKind::JobFinished(end) => {
                 let key = &end.name.job;
