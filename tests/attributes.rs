@@ -8,6 +8,8 @@ mod active_if;
 mod always_and_optional;
 #[path = "attributes/amounts.rs"]
 mod amounts;
+#[path = "attributes/ancient.rs"]
+mod ancient;
 #[path = "attributes/check.rs"]
 mod check;
 #[path = "attributes/deps.rs"]

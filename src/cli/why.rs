@@ -21,7 +21,7 @@ use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, Plan};
 use crate::stale::every::every;
 use crate::stale::explain::{Difference, Stamp};
-use crate::stale::{Look, Reason, Verdict};
+use crate::stale::{Ancient, Look, Reason, Verdict};
 use crate::ui::{Role, Style, human, path, safe};
 use crate::workflow::RuleId;
 
@@ -392,8 +392,9 @@ impl Why<'_> {
             );
         }
         let inputs = plan.inputs(job);
+        let ancient = Ancient::of(plan, self.context.workflow, job);
         let mut lines = Vec::new();
-        for &input in inputs.iter().take(SHOWN) {
+        for (at, &input) in inputs.iter().take(SHOWN).enumerate() {
             let by = match plan.producer(input) {
                 Some(job) => format!(
                     ", made by `{}`",
@@ -403,7 +404,11 @@ impl Why<'_> {
             };
             if let Look::There { time, size } = judge.facts.get(input) {
                 let stamp = stamp((time, size), false);
-                lines.push(format!("  {}  {stamp}{by}", path(plan.path(input))));
+                let note = match ancient.has(at) {
+                    true => "; its time is not looked at",
+                    false => "",
+                };
+                lines.push(format!("  {}  {stamp}{by}{note}", path(plan.path(input))));
             }
         }
         let n_more = inputs.len().saturating_sub(SHOWN);

@@ -84,7 +84,7 @@ impl Plan {
     /// What `with` and `using` name and nobody knows yet.
     fn pending_extras(&self, context: Context, id: RuleId, rule: &Rule) -> Vec<Entry> {
         let mut pending = Vec::new();
-        for extra in name::extras(rule) {
+        for extra in rule.extras() {
             match &extra.source {
                 Source::Rule(upstream) => {
                     let leaves = self.leaves(*upstream).into_iter();

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::name::{Naming, extras};
+use super::name::Naming;
 use super::source::Item;
 use super::{
     Context, Entry, GatherId, Job, JobId, Member, NameId, PathId, Plan, StandId, Then, ValueId,
@@ -88,7 +88,7 @@ impl Plan {
         let rule = &context.workflow.rules[id];
         naming.item = files;
         let mut inputs = item;
-        if !extras(rule).is_empty() {
+        if !rule.extras().is_empty() {
             if rule.using.is_empty() {
                 naming.inputs = naming.item.clone();
                 naming.slots.push(naming.item.len() as u32);
@@ -231,7 +231,7 @@ impl Plan {
         members: &[Member],
     ) -> Vec<Entry> {
         let rule = &context.workflow.rules[id];
-        let n_extras = extras(rule).len();
+        let n_extras = rule.extras().len();
         let mut groups: Vec<Group> = Vec::new();
         let mut by_output: HashMap<PathId, usize> = HashMap::new();
         for item in self.member_items(members) {
@@ -280,7 +280,7 @@ impl Plan {
         group: &mut Group,
     ) {
         let rule = &context.workflow.rules[id];
-        for (number, extra) in extras(rule).iter().enumerate() {
+        for (number, extra) in rule.extras().iter().enumerate() {
             naming.inputs.clear();
             self.fill_extra(context, id, number as u32, extra, naming);
             for path in &naming.inputs {
@@ -295,7 +295,7 @@ impl Plan {
         let rule = &context.workflow.rules[id];
         let item = self.files.add(group.files.iter().copied());
         let (mut inputs, mut slots) = (item, Run::default());
-        if !extras(rule).is_empty() {
+        if !rule.extras().is_empty() {
             let own: &[PathId] = if rule.using.is_empty() {
                 &group.files
             } else {

@@ -163,7 +163,7 @@ impl Plan {
 
     /// Appends what `with` or `using` bring to the inputs in `naming`.
     pub(super) fn fill_extras(&mut self, context: Context, rule: RuleId, naming: &mut Naming) {
-        for (number, extra) in extras(&context.workflow.rules[rule]).iter().enumerate() {
+        for (number, extra) in context.workflow.rules[rule].extras().iter().enumerate() {
             let n_before = naming.inputs.len();
             self.fill_extra(context, rule, number as u32, extra, naming);
             naming.slots.push((naming.inputs.len() - n_before) as u32);
@@ -471,8 +471,9 @@ impl Plan {
     }
 
     pub(super) fn slots_of(&mut self, rule: &Rule, lengths: &[u32]) -> Run {
-        let has_names = extras(rule).iter().any(|extra| extra.name.is_some());
-        if !has_names || lengths.iter().all(|length| *length == 1) {
+        // Only these are asked for by their number.
+        let is_asked = |extra: &Extra| extra.name.is_some() || extra.is_ancient;
+        if !rule.extras().iter().any(is_asked) || lengths.iter().all(|length| *length == 1) {
             return Run::default();
         }
         self.slots.add(lengths.iter().copied())
@@ -523,14 +524,6 @@ impl Plan {
 }
 
 /// The words that bring inputs besides the item, or in its place.
-pub(super) fn extras(rule: &Rule) -> &[Extra] {
-    if rule.using.is_empty() {
-        &rule.with
-    } else {
-        &rule.using
-    }
-}
-
 /// A glob as it is spelt.
 pub(super) fn spell(glob: &pattern::Part) -> BString {
     Pattern(vec![glob.clone()]).spell(&|_| String::new())

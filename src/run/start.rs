@@ -12,6 +12,7 @@ use crate::exec::TaskId;
 use crate::pattern::facts;
 use crate::plan::{JobId, PathId};
 use crate::sched::JobIdx;
+use crate::stale::Ancient;
 
 impl Engine<'_> {
     /// Starts a try. What goes wrong before there is a process is a failure of the job.
@@ -140,7 +141,10 @@ impl Engine<'_> {
     /// Whether inputs are no longer what they were: the first that is not.
     pub(super) fn changed_input(&self, running: &Running) -> Option<BString> {
         let paths = self.plan.inputs(running.job);
-        let changed = paths.iter().zip(&running.inputs).find(|(path, before)| {
+        let ancient = Ancient::of(&self.plan, self.context.workflow, running.job);
+        let looked_at = paths.iter().zip(&running.inputs).enumerate();
+        let mut looked_at = looked_at.filter(|(at, _)| !ancient.has(*at));
+        let changed = looked_at.find(|(_, (path, before))| {
             let now = self
                 .store
                 .disk()
@@ -149,7 +153,7 @@ impl Engine<'_> {
                 .flatten();
             now != **before
         });
-        changed.map(|(path, _)| self.plan.path(*path).into())
+        changed.map(|(_, (path, _))| self.plan.path(*path).into())
     }
 
     fn put_old_outputs_aside(&mut self, job: JobId) -> io::Result<()> {

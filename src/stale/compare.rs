@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Look};
 use super::print::Print;
-use super::{Level, Reason};
+use super::{Ancient, Level, Reason};
 use crate::dense::Interner;
 use crate::disk::Time;
 use crate::history::{File, Last, LastTry, Past};
@@ -20,6 +20,8 @@ pub(super) struct Compare<'a> {
     pub job: JobId,
     /// The job's outputs; a split's are those that its record names.
     pub outputs: &'a [PathId],
+    /// Inputs of which only their names count.
+    pub ancient: &'a Ancient,
     /// Whether a newer time with the same size is a touch. Not where records may be lost.
     pub trusts_touch: bool,
     /// Inputs that a job which will run makes: looked at again when it has.
@@ -70,14 +72,15 @@ impl Compare<'_> {
     fn inputs_differ(&self, past: &Past) -> Option<Reason> {
         let inputs = self.plan.inputs(self.job);
         let mut old = past.inputs();
-        for &path in inputs {
+        for (at, &path) in inputs.iter().enumerate() {
             let Some(file) = old.next() else {
                 return Some(Reason::InputsDiffer);
             };
             if self.plan.path(path) != file.path {
                 return Some(Reason::InputsDiffer);
             }
-            if !(self.is_to_come)(path) && !is_as_it_was(self.facts.get(path), &file) {
+            let is_looked_at = !self.ancient.has(at) && !(self.is_to_come)(path);
+            if is_looked_at && !is_as_it_was(self.facts.get(path), &file) {
                 return Some(Reason::InputChanged(path));
             }
         }

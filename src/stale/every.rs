@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::compare::{Times, captures};
 use super::explain::{Difference, explain};
 use super::facts::Look;
-use super::{Judge, Level, Reason, Verdict};
+use super::{Ancient, Judge, Level, Reason, Verdict};
 use crate::history::{History, LastTry, Past};
 use crate::lang::ast::Verb;
 use crate::plan::{Context, JobId, PathId, Plan};
@@ -81,7 +81,7 @@ impl Every<'_, '_> {
             Some(past) => self.differences(&past, &outputs, found),
         }
         let mut upstream = HashSet::new();
-        for &input in self.plan.inputs(self.job) {
+        for input in self.looked_at() {
             if let Some(producer) = self.plan.producer(input)
                 && producer != self.job
                 && self.judge.will_run(producer)
@@ -90,6 +90,13 @@ impl Every<'_, '_> {
                 found(Reason::Upstream(producer));
             }
         }
+    }
+
+    /// The inputs of which more than their names counts.
+    fn looked_at(&self) -> impl Iterator<Item = PathId> {
+        let ancient = Ancient::of(self.plan, self.context.workflow, self.job);
+        let inputs = self.plan.inputs(self.job).iter().enumerate();
+        inputs.filter_map(move |(at, path)| (!ancient.has(at)).then_some(*path))
     }
 
     /// Outputs by name; a split's are those it is known to have, or to have had.
@@ -121,7 +128,7 @@ impl Every<'_, '_> {
         let Some((oldest, output)) = times.oldest_output else {
             return;
         };
-        for &input in self.plan.inputs(self.job) {
+        for input in self.looked_at() {
             if let Look::There { time, .. } = self.judge.facts.get(input)
                 && (time > oldest || self.level() == Level::TIMES && time == oldest)
             {
@@ -147,7 +154,7 @@ impl Every<'_, '_> {
             found(Reason::InputsDiffer);
         }
         let recorded: HashMap<&[u8], _> = past.inputs().map(|file| (file.path, file)).collect();
-        for &path in inputs {
+        for path in self.looked_at() {
             let producer = self.plan.producer(path);
             if producer.is_some_and(|job| self.judge.will_run(job)) {
                 continue;

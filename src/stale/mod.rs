@@ -3,6 +3,7 @@
 //! The same walk serves the dry run and the real one: jobs are judged upstream first, and a job
 //! behind one that will run will run too.
 
+mod ancient;
 mod checks;
 mod compare;
 pub mod depfile;
@@ -33,6 +34,7 @@ use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
 use crate::workflow::{RuleId, Workflow};
 
+pub use ancient::Ancient;
 use compare::{Compare, Times};
 use print::Print;
 
@@ -401,9 +403,13 @@ impl Judge {
                 }
             }
         }
-        for &input in plan.inputs(job) {
+        let ancient = Ancient::of(plan, context.workflow, job);
+        for (at, &input) in plan.inputs(job).iter().enumerate() {
             match plan.producer(input) {
                 Some(producer) if producer != job && self.will_run(producer) => {
+                    if ancient.has(at) {
+                        continue;
+                    }
                     upstream = upstream.or(Some(producer));
                     continue;
                 }
@@ -413,7 +419,9 @@ impl Judge {
                 }
                 _ => {}
             }
-            if let Look::There { time, .. } = self.facts.get(input) {
+            if let Look::There { time, .. } = self.facts.get(input)
+                && !ancient.has(at)
+            {
                 times.input(time, input);
             }
         }
@@ -470,6 +478,7 @@ impl Judge {
                 level,
                 job,
                 outputs,
+                ancient: &ancient,
                 trusts_touch: history.is_complete(),
                 is_to_come: &|path| {
                     let is_left =

@@ -2,6 +2,7 @@
 
 pub mod active;
 mod amounts;
+pub(super) mod ancient;
 pub mod command;
 pub mod surroundings;
 
@@ -82,6 +83,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "always" => found.is_always = true,
             "optional" => found.is_optional = true,
             "temp" => found.is_temp = has_outputs(loader, rule, attribute),
+            "ancient" => ancient::Ancient::of(loader, rule).check(loader, rule),
             // Read by `surroundings` and `command`, when it is known what a job brings.
             "env" | "workdir" | "shell" | "stdout" | "stderr" | "check" | "then" | "deps" => {}
             "after" => after(loader, attribute, &mut found.after),

@@ -5,6 +5,7 @@ mod outputs;
 mod sources;
 mod words;
 
+use super::attribute::ancient::Ancient;
 use super::load::Loader;
 use super::{Around, Factor, Rule, SampleTable, Source, TableId, Tuple};
 use crate::dense::Table;
@@ -50,6 +51,8 @@ impl Header {
 /// Resolves the sources, the filter and the attributes of a rule.
 pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> Header {
     let attributes = loader.attributes(rule);
+    let named = Ancient::of(loader, rule);
+    let mut ancient = Vec::new();
     let mut filter_captures = Vec::new();
     let mut flat_captures = Vec::new();
     let mut has_groups = false;
@@ -57,7 +60,11 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     for factor in &rule.factors {
         let mut sources = Vec::new();
         for word in &factor.sources {
-            sources.extend(source(loader, word, Some(rule)));
+            let found = source(loader, word, Some(rule));
+            if named.has_source(loader, word) {
+                ancient.extend(found.iter().cloned());
+            }
+            sources.extend(found);
         }
         once(&mut sources);
         let mut captured = Vec::new();
@@ -72,7 +79,11 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             flat_captures.extend(flat.map(|capture| capture.name));
         }
         if let (true, Some((template, word))) = (factor.sources.is_empty(), template) {
-            sources.push(Source::Files(as_glob(&template, word.span)));
+            let found = Source::Files(as_glob(&template, word.span));
+            if named.has_source(loader, word) {
+                ancient.push(found.clone());
+            }
+            sources.push(found);
         }
         filtered_table(loader, factor, &sources);
         let span = factor
@@ -116,6 +127,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             tuple,
             with: Vec::new(),
             using: Vec::new(),
+            ancient,
             outputs: Vec::new(),
             has_outputs: rule.outputs.is_some(),
             recipe: None,

@@ -189,6 +189,8 @@ impl Factor {
 pub struct Extra {
     pub name: Option<String>,
     pub source: Source,
+    /// The times of what it brings are not looked at.
+    pub is_ancient: bool,
 }
 
 /// An output word.
@@ -310,6 +312,8 @@ pub struct Rule {
     pub with: Vec<Extra>,
     /// Replaces the job's inputs when there is any.
     pub using: Vec<Extra>,
+    /// Sources the times of whose files are not looked at.
+    pub ancient: Vec<Source>,
     /// One group, but for `originate`: one per job.
     pub outputs: Vec<Vec<Output>>,
     /// False when the rule was written without `->`: its jobs make no files.
@@ -373,6 +377,19 @@ impl Rule {
     /// Its jobs' outputs are known only when they have run.
     pub fn makes_unknown_files(&self) -> bool {
         matches!(self.verb, Verb::Split | Verb::Subdivide)
+    }
+
+    /// The words that bring further inputs to a job.
+    pub fn extras(&self) -> &[Extra] {
+        match self.using.is_empty() {
+            true => &self.with,
+            false => &self.using,
+        }
+    }
+
+    /// Whether there are inputs whose times are not looked at.
+    pub fn has_ancient(&self) -> bool {
+        !self.ancient.is_empty() || self.extras().iter().any(|extra| extra.is_ancient)
     }
 
     /// One job, or one per set of outputs, over many items.

@@ -5,6 +5,7 @@ use super::sources::{Use, named};
 use super::words::{RuleScope, resolve_words};
 use crate::lang::ast::{FilterKind, Piece, Verb};
 use crate::lang::{Diag, Span, ast};
+use crate::workflow::attribute::ancient::Ancient;
 use crate::workflow::attribute::{command, surroundings};
 use crate::workflow::captures::Captures;
 use crate::workflow::expr::Word;
@@ -127,7 +128,11 @@ pub(super) fn extras(
     scope: &RuleScope,
 ) -> Vec<Extra> {
     let mut found = Vec::new();
+    let ancient = scope.rule.map(|rule| Ancient::of(loader, rule));
     for word in words {
+        let is_ancient = ancient
+            .as_ref()
+            .is_some_and(|ancient| ancient.has_extra(loader, word));
         let name = word.name.as_ref().map(|name| name.value.clone());
         let sources = match named(loader, &word.word, Use::Files) {
             Some(named) => named,
@@ -139,6 +144,7 @@ pub(super) fn extras(
         found.extend(sources.into_iter().map(|source| Extra {
             name: name.clone(),
             source,
+            is_ancient,
         }));
     }
     found
