@@ -26,6 +26,8 @@ mod temp;
 mod then;
 #[path = "attributes/time.rs"]
 mod time;
+#[path = "attributes/update.rs"]
+mod update;
 
 use common::{Ended, Project};
 

@@ -325,6 +325,9 @@ impl Engine<'_> {
     /// Moves what a failed try left of its outputs into the trash. A job that came to nothing
     /// before its old outputs were out of the way has left none.
     fn discard(&mut self, job: JobId) {
+        if self.is_update(job) {
+            return;
+        }
         let rule = self.plan.rule_of(self.context.workflow, job);
         let left: Vec<BString> = if rule.makes_unknown_files() {
             let Some(before) = self.before.get(&job).cloned() else {

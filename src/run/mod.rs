@@ -17,6 +17,7 @@ mod start;
 mod temp;
 mod then;
 mod timeout;
+mod update;
 #[cfg(test)]
 mod tests;
 pub mod touch;

@@ -48,12 +48,17 @@ impl Engine<'_> {
         let inputs = self.look_at_inputs(job)?;
         let key: BString = self.plan.key(job).into();
         if attempt == 1 {
+            let is_as_recorded = self.is_as_recorded(job);
             if let Err(error) = self.history.started(&key) {
                 let why = format!("{error:#}");
                 self.stop(why.clone());
                 return Err(Failure::Engine(why));
             }
-            self.put_old_outputs_aside(job).map_err(|error| {
+            let placed = match self.is_update(job) {
+                true => self.leave_in_place(job, is_as_recorded),
+                false => self.put_old_outputs_aside(job),
+            };
+            placed.map_err(|error| {
                 let failure = engine("move old outputs aside", &error);
                 // No place for a note in the state folder: the next job would fare no better.
                 if matches!(
@@ -192,7 +197,7 @@ impl Engine<'_> {
     }
 
     /// The files that a split made when it last ran: those that do not come again are gone.
-    fn recorded_outputs(&self, job: JobId) -> Vec<BString> {
+    pub(super) fn recorded_outputs(&self, job: JobId) -> Vec<BString> {
         let last = self.history.last(self.plan.key(job));
         let past = last.and_then(|last| last.past);
         past.into_iter()
@@ -203,7 +208,7 @@ impl Engine<'_> {
 
     /// A split's files are what its globs match afterwards, less what they match now and what is
     /// then unchanged.
-    fn remember_matches(&mut self, job: JobId) -> io::Result<()> {
+    pub(super) fn remember_matches(&mut self, job: JobId) -> io::Result<()> {
         let mut seen = HashMap::new();
         for path in self.matches(job)? {
             if let Some(stat) = self.store.disk().stat(&path)? {

@@ -31,10 +31,8 @@ pub(super) struct Compare<'a> {
 impl Compare<'_> {
     /// The first difference to the record; `None` when there is none.
     pub fn difference(&self, last: &Last) -> Option<Reason> {
-        match last.last_try {
-            LastTry::Unfinished => return Some(Reason::Unfinished),
-            LastTry::Failed => return Some(Reason::Failed),
-            LastTry::Done => {}
+        if let Some(reason) = ended_badly(last) {
+            return Some(reason);
         }
         let past = last.past.as_ref()?;
         self.outputs_differ(past)
@@ -121,6 +119,15 @@ pub fn is_same_make(
     job: JobId,
 ) -> bool {
     past.recipe == print.recipe && has_same_params(plan, names, print, past, job)
+}
+
+/// The last try did not end well.
+pub(super) fn ended_badly(last: &Last) -> Option<Reason> {
+    match last.last_try {
+        LastTry::Unfinished => Some(Reason::Unfinished),
+        LastTry::Failed => Some(Reason::Failed),
+        LastTry::Done => None,
+    }
 }
 
 /// The names of output words behind the first, which names the job.

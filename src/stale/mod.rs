@@ -35,7 +35,7 @@ use crate::plan::{Context, JobId, PathId, Plan};
 use crate::workflow::{RuleId, Workflow};
 
 pub use ancient::Ancient;
-use compare::{Compare, Times};
+use compare::{Compare, Times, ended_badly};
 use print::Print;
 
 pub use compare::is_same_make;
@@ -438,6 +438,12 @@ impl Judge {
                     return Verdict::Stale(Reason::OutputMissing(output));
                 }
             }
+        }
+        // What such a try left is still there, and nothing but the record tells that it is not done.
+        if rule.is_update
+            && let Some(reason) = history.last(plan.key(job)).as_ref().and_then(ended_badly)
+        {
+            return Verdict::Stale(reason);
         }
         if rule.check.is_some() {
             // Judged again when what it reads is there.

@@ -25,6 +25,7 @@ pub struct Attributes {
     pub priority: i32,
     pub active_if: Option<ActiveIf>,
     pub is_always: bool,
+    pub is_update: bool,
     pub is_optional: bool,
     pub is_temp: bool,
     pub retries: Option<u32>,
@@ -81,6 +82,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             }
             "active_if" => found.active_if = active::resolve(loader, attribute),
             "always" => found.is_always = true,
+            "update" => found.is_update = true,
             "optional" => found.is_optional = true,
             "temp" => found.is_temp = has_outputs(loader, rule, attribute),
             "ancient" => ancient::Ancient::of(loader, rule).check(loader, rule),
