@@ -14,6 +14,8 @@ mod ancient;
 mod check;
 #[path = "attributes/deps.rs"]
 mod deps;
+#[path = "attributes/protected.rs"]
+mod protected;
 #[path = "attributes/retries.rs"]
 mod retries;
 #[path = "attributes/signals.rs"]

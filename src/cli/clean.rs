@@ -16,7 +16,7 @@ use crate::history::{File, History, Store};
 use crate::pattern::Listing;
 use crate::pattern::facts::without_slash;
 use crate::plan::want::Wanted;
-use crate::plan::{Context, PathId};
+use crate::plan::{Context, JobId, PathId, Plan};
 use crate::ui::{Detail, human, path};
 use crate::workflow::RuleId;
 
@@ -157,7 +157,8 @@ fn find(
     let listing = RefCell::new(Listing::new(disk));
     let manner = Manner {
         n_at_once: super::machine::processors(),
-        force: &Force::Rules(Vec::new()),
+        force: &Force::default(),
+        guards: false,
         level: None,
         shows_all: false,
         changed: &[],
@@ -215,6 +216,10 @@ impl Search<'_> {
             if !rules.is_empty() && !rules.contains(&plan.jobs[job].rule) {
                 continue;
             }
+            if rules.is_empty() && plan.rule_of(context.workflow, job).is_protected {
+                self.protected(plan, history, job)?;
+                continue;
+            }
             let past = history.last(plan.key(job)).and_then(|last| last.past);
             let recorded: Vec<File> = past.into_iter().flat_map(|past| past.outputs()).collect();
             let is_split = plan.rule_of(context.workflow, job).makes_unknown_files();
@@ -245,6 +250,19 @@ impl Search<'_> {
                     .insert(name.into(), "a job that will run reads it");
             }
         }
+    }
+
+    /// Keeps what a rule protects.
+    fn protected(&mut self, plan: &Plan, history: &Store, job: JobId) -> anyhow::Result<()> {
+        let past = history.last(plan.key(job)).and_then(|last| last.past);
+        let recorded = past.into_iter().flat_map(|past| past.outputs());
+        for file in recorded {
+            if self.disk.is_there(without_slash(file.path))? {
+                let why = "its rule protects it; --rule RULE removes it too";
+                self.found.kept.insert(file.path.into(), why);
+            }
+        }
+        Ok(())
     }
 
     /// What was made once and is made by no job now, nor may be by one that is not known yet.

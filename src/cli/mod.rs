@@ -13,6 +13,7 @@ mod completions;
 mod diff;
 mod fence;
 mod fmt;
+mod guard;
 mod follow;
 mod history;
 mod hold;

@@ -83,11 +83,12 @@ pub struct Param {
 }
 
 /// What runs whatever its state.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Force {
-    /// These rules; often none.
-    Rules(Vec<String>),
-    Everything,
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Force {
+    /// These rules, also where their outputs are protected; often none.
+    pub rules: Vec<String>,
+    /// `--always-make`.
+    pub all: bool,
 }
 
 /// When failures end a run.
@@ -507,9 +508,9 @@ fn level(args: &ForceArgs, variable: Variable) -> Result<Option<u8>, String> {
 }
 
 fn force(args: ForceArgs) -> Force {
-    match args.always_make {
-        true => Force::Everything,
-        false => Force::Rules(args.force),
+    Force {
+        rules: args.force,
+        all: args.always_make,
     }
 }
 

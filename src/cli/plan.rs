@@ -40,6 +40,7 @@ pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
         &options.targets,
         &Manner {
             force: &options.force,
+            guards: true,
             level: options.checksum_level,
             shows_all: true,
             changed: &options.what_if.changed,

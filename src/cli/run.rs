@@ -58,6 +58,8 @@ pub fn run(
         &options.targets,
         &Manner {
             force: &options.force,
+            // No job runs when they are only touched.
+            guards: !options.touch_only,
             level: options.checksum_level,
             shows_all: true,
             changed: &options.what_if.changed,

@@ -34,7 +34,8 @@ pub fn status(options: StatusOptions) -> anyhow::Result<Exit> {
     let history = Store::read(&opened.state)?;
     let manner = Manner {
         n_at_once: super::machine::processors(),
-        force: &Force::Rules(Vec::new()),
+        force: &Force::default(),
+        guards: false,
         level: ask.checksum_level,
         shows_all: false,
         changed: &[],

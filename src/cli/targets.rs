@@ -8,7 +8,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::machine::processors;
 use super::open::{Opened, as_written};
 use super::options::Force;
-use super::{Exit, orphans};
+use super::{Exit, guard, orphans};
 use crate::dense::Id;
 use crate::disk::{Disk, Time};
 use crate::history::{DiscoveredFile, History};
@@ -39,7 +39,8 @@ pub fn judge<'a>(
     level: Option<u8>,
 ) -> Result<Judged, Exit> {
     let manner = Manner {
-        force: &Force::Rules(Vec::new()),
+        force: &Force::default(),
+        guards: false,
         level,
         n_at_once: processors(),
         shows_all: true,
@@ -53,6 +54,8 @@ pub fn judge<'a>(
 #[derive(Clone, Copy, Debug)]
 pub struct Manner<'a> {
     pub force: &'a Force,
+    /// Ends where protected outputs would be overwritten.
+    pub guards: bool,
     pub level: Option<u8>,
     /// Shows warnings, and ends where an input is missing that nothing makes.
     pub shows_all: bool,
@@ -150,6 +153,12 @@ pub fn judge_as<'a>(
     let failed = failed_checks(&plan, context, &judge);
     let is_wrong = is_wrong || !failed.is_empty();
     shown.extend(failed);
+    let guarded = match manner.guards {
+        true => guard::protected(&plan, context, &wanted, &judge, disk, history),
+        false => None,
+    };
+    let is_wrong = is_wrong || guarded.is_some();
+    shown.extend(guarded);
     let missing = match manner.shows_all {
         true => missing_inputs(&plan, context, &wanted, &judge),
         false => Vec::new(),
@@ -234,17 +243,13 @@ fn foreign(plan: &Plan, workflow: &Workflow, judge: &Judge) -> Vec<Diag> {
 fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
     let mut forced = Forced::default();
     let mut diags = Vec::new();
-    match force {
-        Force::Everything => forced.all = true,
-        Force::Rules(names) => {
-            for name in names {
-                match rule(workflow, name) {
-                    Some(rule) => {
-                        forced.rules.insert(rule.index());
-                    }
-                    None => diags.push(no_such_rule(workflow, "--force", name)),
-                }
+    forced.all = force.all;
+    for name in &force.rules {
+        match rule(workflow, name) {
+            Some(rule) => {
+                forced.rules.insert(rule.index());
             }
+            None => diags.push(no_such_rule(workflow, "--force", name)),
         }
     }
     if diags.is_empty() {

@@ -38,7 +38,8 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
     let history = Store::read(&opened.state)?;
     let manner = Manner {
         n_at_once: super::machine::processors(),
-        force: &Force::Rules(Vec::new()),
+        force: &Force::default(),
+        guards: false,
         level: options.checksum_level,
         shows_all: false,
         changed: &[],
@@ -59,6 +60,7 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
         opened: &opened,
         context,
         judged,
+        disk: &disk,
         history: &history,
         consumers,
         style: opened.terminal.out,
@@ -84,6 +86,7 @@ struct Why<'a> {
     opened: &'a Opened,
     context: Context<'a>,
     judged: Judged,
+    disk: &'a Real,
     history: &'a Store,
     consumers: Consumers,
     style: Style,
@@ -207,6 +210,7 @@ impl Why<'_> {
             }
         }
         self.missing_sources(&[job]);
+        self.guarded(job);
         let outputs_are_there = !found
             .iter()
             .any(|(reason, _)| matches!(reason, Reason::OutputMissing(_)));
@@ -214,6 +218,18 @@ impl Why<'_> {
         if outputs_are_there {
             let key = self.judged.plan.key(job).to_owned();
             self.keep(&path(&key));
+        }
+    }
+
+    /// That the job would overwrite what is protected.
+    fn guarded(&mut self, job: JobId) {
+        let Judged { plan, judge, .. } = &self.judged;
+        if judge.is_guarded(plan, self.context, self.disk, self.history, job) {
+            let rule = &plan.rule_of(self.context.workflow, job).name;
+            say!(
+                self,
+                "cannot run: its outputs are protected; `--force {rule}` overwrites them"
+            );
         }
     }
 

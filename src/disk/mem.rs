@@ -185,6 +185,11 @@ impl DiskMut for MemDisk {
         Ok(())
     }
 
+    /// Nothing here has a mode, and whoever has the disk may write.
+    fn protect(&self, path: &[u8]) -> io::Result<()> {
+        self.state().check(path)
+    }
+
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         let state = self.state();
         state.check(path)?;

@@ -3,6 +3,7 @@
 //! Paths are bytes, relative to the workflow's folder unless absolute.
 
 mod mem;
+mod protect;
 mod real;
 mod remove;
 mod sweep;
@@ -70,6 +71,10 @@ pub trait DiskMut: Disk {
     /// Gives what is at the path (a link counts as its target) this time of change; makes an empty
     /// file when nothing is there.
     fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()>;
+    /// Takes the right to write from a file, or from a folder and all in it; fine when it is not
+    /// there. Links stay as they are, and what they lead to. What is protected can be moved and
+    /// removed all the same.
+    fn protect(&self, path: &[u8]) -> io::Result<()>;
     /// True when anything has that name, also a dangling link.
     fn is_there(&self, path: &[u8]) -> io::Result<bool>;
 }

@@ -189,12 +189,11 @@ impl DiskMut for Real {
     }
 
     fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        Ok(fs::renameat(
-            &self.root,
-            itself(from),
-            &self.root,
-            itself(to),
-        )?)
+        let (from, to) = (itself(from), itself(to));
+        match fs::renameat(&self.root, from, &self.root, to) {
+            Err(Errno::ACCESS) => Ok(super::protect::rename_locked(&self.root, from, to)?),
+            moved => Ok(moved?),
+        }
     }
 
     fn remove(&self, path: &[u8]) -> io::Result<()> {
@@ -222,6 +221,10 @@ impl DiskMut for Real {
             }
             set => Ok(set?),
         }
+    }
+
+    fn protect(&self, path: &[u8]) -> io::Result<()> {
+        super::protect::protect(&self.root, itself(path))
     }
 
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {

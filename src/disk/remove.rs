@@ -60,6 +60,8 @@ impl Level {
             }
             Err(error) => return Err(error.into()),
         };
+        // What nobody may write goes like anything else; where it does not, that is told below.
+        super::protect::unlock(&folder).ok();
         let mut all = Vec::new();
         let mut buffer = vec![MaybeUninit::uninit(); 32 * 1024];
         let mut entries = RawDir::new(&folder, &mut buffer);

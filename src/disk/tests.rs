@@ -66,6 +66,9 @@ impl DiskMut for OnDisk {
     fn stamp(&self, path: &[u8], modified: Time) -> io::Result<()> {
         self.real.stamp(path, modified)
     }
+    fn protect(&self, path: &[u8]) -> io::Result<()> {
+        self.real.protect(path)
+    }
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         self.real.is_there(path)
     }
@@ -448,4 +451,55 @@ proptest! {
             prop_assert_eq!(picture(&memory), picture(&real), "{:?}", change);
         }
     }
+}
+
+/// The mode bits that let somebody write.
+fn may_write(disk: &OnDisk, path: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let found = disk.folder.path().join(path).symlink_metadata().unwrap();
+    found.permissions().mode() & 0o222 != 0
+}
+
+#[test]
+fn what_is_protected_moves_and_goes_like_anything_else() {
+    let disk = OnDisk::new();
+    disk.put("made/sub/deep/file", "x");
+    disk.put("made/top", "x");
+    disk.put("other", "x");
+    disk.put_link("made/link", "../other");
+    disk.put_link("link", "other");
+    disk.make_folder(b"aside").unwrap();
+    for path in ["made", "link", "missing"] {
+        disk.protect(path.as_bytes()).unwrap();
+    }
+    let all = [
+        "made",
+        "made/sub",
+        "made/sub/deep",
+        "made/sub/deep/file",
+        "made/top",
+    ];
+    assert!(!all.iter().any(|path| may_write(&disk, path)));
+    assert!(may_write(&disk, "other"));
+    disk.rename(b"made", b"aside/1").unwrap();
+    assert!(!may_write(&disk, "aside/1") && !may_write(&disk, "aside/1/sub"));
+    disk.rename(b"aside/1", b"made").unwrap();
+    assert!(!all.iter().any(|path| may_write(&disk, path)));
+    disk.remove(b"made").unwrap();
+    assert_eq!(listed(&disk, "").unwrap(), "aside/ link@ other");
+    disk.put("file", "x");
+    disk.protect(b"file").unwrap();
+    disk.rename(b"file", b"aside/file").unwrap();
+    assert!(!may_write(&disk, "aside/file"));
+    disk.remove(b"aside/file").unwrap();
+}
+
+#[test]
+fn a_move_that_something_else_forbids_stays_forbidden() {
+    let disk = OnDisk::new();
+    disk.put("made/file", "x");
+    disk.put("full/file", "x");
+    disk.protect(b"made").unwrap();
+    assert!(disk.rename(b"made", b"full").is_err());
+    assert!(!may_write(&disk, "made") && may_write(&disk, "full"));
 }

@@ -43,6 +43,10 @@ impl Engine<'_> {
     /// A job that was judged again has to run, after those that make the temporary files again
     /// which it reads.
     pub(super) fn must_run(&mut self, idx: JobIdx, job: JobId) {
+        if self.is_guarded(job) {
+            self.refuse(job);
+            return self.judged(idx, sched::Verdict::Failed);
+        }
         self.judge.need_for(&self.plan, &self.wanted, job);
         let before: HashSet<JobId> = (self.plan.inputs(job).iter())
             .filter_map(|input| self.plan.producer(*input))

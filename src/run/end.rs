@@ -48,7 +48,10 @@ impl Engine<'_> {
             Err(failure) => self.failed(running, Some(end), Some(usage), failure),
             Ok(made) => match self.read_deps(&running) {
                 Err(failure) => self.failed(running, Some(end), Some(usage), failure),
-                Ok(late) => self.succeeded(running, end, usage, made, late),
+                Ok(late) => {
+                    self.protect(running.job, made.as_deref());
+                    self.succeeded(running, end, usage, made, late);
+                }
             },
         }
     }

@@ -4,7 +4,7 @@
 use bstr::{BString, ByteSlice};
 
 use super::{Engine, check};
-use crate::event::{End, EventKind, Failure, JobFinished, Status};
+use crate::event::End;
 use crate::exec::TaskId;
 use crate::history::output::Kind as LogKind;
 use crate::plan::{JobId, PathId};
@@ -105,7 +105,8 @@ impl Engine<'_> {
                 return self.need_not_run(idx, job, files);
             }
             Checked::Failed(why) => {
-                self.check_failed(job, why);
+                let why = why.as_bytes().as_bstr();
+                self.never_tried(job, format!("its check says neither yes nor no: {why}"));
                 Verdict::Failed
             }
         };
@@ -122,26 +123,5 @@ impl Engine<'_> {
         *self.context.listing.borrow_mut() = crate::pattern::Listing::new(disk);
         let plan = &mut self.plan;
         Some(self.judge.split_files(plan, self.context, disk, job))
-    }
-
-    fn check_failed(&mut self, job: JobId, why: String) {
-        let why = format!(
-            "its check says neither yes nor no: {}",
-            why.as_bytes().as_bstr()
-        );
-        let finished = JobFinished {
-            name: self.name(job),
-            status: Status::Failed,
-            attempt: 0,
-            end: None,
-            usage: None,
-            failure: Some(Failure::Engine(why)),
-            inputs: self.paths(self.plan.inputs(job)),
-            outputs: self.output_paths(job),
-            tail: BString::default(),
-            output_bytes: 0,
-            place: self.place(self.plan.jobs[job].rule),
-        };
-        self.emit(EventKind::JobFinished(finished));
     }
 }

@@ -11,6 +11,7 @@ mod deps;
 mod engine;
 mod errand;
 mod given;
+mod guard;
 pub mod outputs;
 mod render;
 mod start;

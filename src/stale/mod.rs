@@ -12,6 +12,7 @@ pub mod every;
 pub mod explain;
 mod facts;
 mod gone;
+mod guard;
 mod minimal;
 pub mod print;
 pub mod problem;

@@ -25,6 +25,7 @@ pub struct Attributes {
     pub priority: i32,
     pub active_if: Option<ActiveIf>,
     pub is_always: bool,
+    pub is_protected: bool,
     pub is_update: bool,
     pub is_optional: bool,
     pub is_temp: bool,
@@ -82,7 +83,8 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             }
             "active_if" => found.active_if = active::resolve(loader, attribute),
             "always" => found.is_always = true,
-            "update" => found.is_update = true,
+            "protected" => found.is_protected = has_outputs(loader, rule, attribute),
+            "update" => found.is_update = has_outputs(loader, rule, attribute),
             "optional" => found.is_optional = true,
             "temp" => found.is_temp = has_outputs(loader, rule, attribute),
             "ancient" => ancient::Ancient::of(loader, rule).check(loader, rule),
@@ -100,7 +102,32 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
         }
     }
     amounts::check_tries(loader, rule, &found);
+    contradictions(loader, &seen);
     found
+}
+
+/// Attributes of one rule that cannot both hold: what is protected neither goes nor grows.
+fn contradictions(loader: &mut Loader, attributes: &[&Attribute]) {
+    let find = |name: &str| attributes.iter().find(|found| found.name.value == name);
+    for (one, other) in [("protected", "temp"), ("protected", "update")] {
+        if let (Some(one), Some(other)) = (find(one), find(other)) {
+            let (one, other) = if one.span.start < other.span.start {
+                (one, other)
+            } else {
+                (other, one)
+            };
+            let names = (&one.name.value, &other.name.value);
+            loader.diags.push(
+                Diag::error(
+                    "E0287",
+                    format!("`{}` and `{}` contradict each other", names.0, names.1),
+                )
+                .at(other.span, "the second")
+                .and(one.span, "the first")
+                .help("leave one of them out"),
+            );
+        }
+    }
 }
 
 /// The one word that the attribute takes.

@@ -136,6 +136,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             priority: attributes.priority,
             active_if: attributes.active_if,
             is_always: attributes.is_always,
+            is_protected: attributes.is_protected,
             is_update: attributes.is_update,
             is_optional: attributes.is_optional,
             is_temp: attributes.is_temp,

@@ -326,6 +326,8 @@ pub struct Rule {
     pub active_if: Option<ActiveIf>,
     /// Its jobs run each time they are asked for.
     pub is_always: bool,
+    /// Outputs are made read-only, and not overwritten unless the rule is forced by name.
+    pub is_protected: bool,
     /// Old outputs stay in place for a recipe that goes on from them.
     pub is_update: bool,
     /// To have no items is no mistake.

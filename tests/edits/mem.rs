@@ -371,6 +371,11 @@ impl DiskMut for Fragile<'_> {
         self.disk.stamp(path, modified)
     }
 
+    fn protect(&self, path: &[u8]) -> io::Result<()> {
+        self.spend();
+        self.disk.protect(path)
+    }
+
     fn is_there(&self, path: &[u8]) -> io::Result<bool> {
         self.disk.is_there(path)
     }

@@ -59,7 +59,7 @@ fn nothing_typed_leaves_the_defaults() {
         place: Place::default(),
         targets: vec![],
         params: vec![],
-        force: Force::Rules(vec![]),
+        force: Force::default(),
         checksum_level: None,
         jobs: None,
         mem_mib: None,
@@ -104,7 +104,10 @@ fn everything_can_be_typed() {
         },
         targets: vec!["a.bam".into(), "b.bam".into()],
         params: vec![param("a", "1"), param("b", "")],
-        force: Force::Rules(vec!["trim".into(), "sort".into()]),
+        force: Force {
+            rules: vec!["trim".into(), "sort".into()],
+            all: false,
+        },
         checksum_level: Some(1),
         jobs: Some(n(4)),
         mem_mib: Some(1536),
@@ -196,7 +199,8 @@ fn a_dry_run_is_a_plan() {
         plan("flow run -n x.flow a --json --all --commands -B --set a=1 -j4"),
         plan("flow plan x.flow a --json --all --commands -B --set a=1")
     );
-    assert_eq!(plan("flow plan -B --force x").force, Force::Everything);
+    let force = plan("flow plan -B --force x").force;
+    assert_eq!((force.all, force.rules), (true, vec!["x".into()]));
     let alone = try_parse("flow run --json").unwrap_err().to_string();
     assert!(alone.contains("--dry-run"), "{alone}");
 }
