@@ -193,3 +193,44 @@ fn after_the_engine_died_anywhere_the_next_run_is_right() {
         }
     });
 }
+
+#[test]
+fn what_is_protected_stays_as_it_was_found() {
+    worlds(40, |seed| {
+        let mut dice = Dice::new(seed);
+        let state = mem::state_folder();
+        let (mut graph, mut user, mut project) = begin(&mut dice, state.path());
+        let folders = graph.protect(&mut dice);
+        for _ in 0..4 {
+            let mut story = vec![format!("protected: {folders:?}")];
+            for _ in 0..1 + dice.below(3) {
+                story.push(edit(&mut graph, &mut user, &project.disk, &mut dice));
+            }
+            if dice.one_in(3) {
+                story.push(graph.set_failing(Some(&mut dice)));
+            }
+            let mut before = project.results();
+            let recorded = project.recorded();
+            before.retain(|path, _| {
+                recorded.contains(path) && folders.iter().any(|folder| path.starts_with(folder))
+            });
+            let text = graph.text();
+            let trouble = Trouble {
+                dies_after: dice.one_in(3).then(|| dice.below(30) as u64),
+                shuffle: seed,
+            };
+            project.run(&text, trouble);
+            // What a run that died had in hand, the next one puts back.
+            project.run(&text, Trouble::default()).unwrap();
+            let after = project.results();
+            for (path, text_before) in before {
+                assert_eq!(
+                    after.get(&path),
+                    Some(&text_before),
+                    "{path}\n{story:#?}\n{text}"
+                );
+            }
+            graph.set_failing(None);
+        }
+    });
+}

@@ -39,6 +39,13 @@ enum Verb {
     Collate,
 }
 
+impl Verb {
+    /// Makes files that its words only describe.
+    fn cuts(self) -> bool {
+        matches!(self, Verb::Split | Verb::Subdivide)
+    }
+}
+
 /// Where a rule's items come from: files `in/*.s`, or a rule.
 type Source = Option<usize>;
 
@@ -55,6 +62,8 @@ struct Rule {
     param: Option<usize>,
     fails: bool,
     is_temp: bool,
+    /// `update` or `protected`; empty for neither.
+    attribute: &'static str,
     /// Whether its files are called `GROUP_NUMBER`.
     has_groups: bool,
 }
@@ -102,8 +111,11 @@ impl Graph {
                 Verb::Merge | Verb::Collate => false,
             };
             let with = (verb != Verb::Originate && dice.one_in(4)).then(|| graph.source(dice));
+            // Its recipe makes all anew, so that to go on from what is there is the same.
+            let is_update = !verb.cuts() && graph.rules.len() % 3 == 1;
             graph.rules.push(Rule {
                 verb,
+                attribute: if is_update { "update" } else { "" },
                 with: with.filter(|with| !sources.contains(with)),
                 sources,
                 n_outputs: 1 + usize::from(dice.one_in(4)),
@@ -156,6 +168,18 @@ impl Graph {
                 format!("r{at} uses {:?}", rule.param)
             }
         }
+    }
+
+    /// Protects what about half of the rules make that know what they make; gives their folders.
+    pub fn protect(&mut self, dice: &mut Dice) -> Vec<String> {
+        let mut folders = Vec::new();
+        for (at, rule) in self.rules.iter_mut().enumerate() {
+            if !rule.verb.cuts() && dice.one_in(2) {
+                rule.attribute = "protected";
+                folders.push(format!("r{at}/"));
+            }
+        }
+        folders
     }
 
     /// Lets a rule's jobs fail, or mends all.
@@ -238,8 +262,11 @@ impl Rule {
         } else {
             ""
         };
-        if self.is_temp {
+        if self.is_temp && self.attribute != "protected" {
             writeln!(text, "[temp]").unwrap();
+        }
+        if !self.attribute.is_empty() {
+            writeln!(text, "[{}]", self.attribute).unwrap();
         }
         writeln!(
             text,

@@ -78,6 +78,17 @@ impl Project {
         found
     }
 
+    /// Outputs of jobs that have succeeded once.
+    pub fn recorded(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let history = Store::read(&self.state).unwrap();
+        history.each(&mut |past| {
+            let paths = past.outputs().map(|file| file.path.to_vec());
+            found.extend(paths.map(|path| String::from_utf8(path).unwrap()));
+        });
+        found
+    }
+
     pub fn plan(&self, text: &str) -> Ended {
         let history = Store::read(&self.state).unwrap();
         let (_, workflow) = read(text);
