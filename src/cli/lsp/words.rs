@@ -131,7 +131,10 @@ pub const ATTRIBUTES: [(&str, &str); 29] = [
         "temp",
         "outputs are deleted when nothing needs them any more",
     ),
-    ("protected", "outputs are made read-only"),
+    (
+        "protected",
+        "outputs are made read-only, and overwritten only by `--force RULE`",
+    ),
     (
         "update",
         "old outputs stay in place for a recipe that goes on from them",
@@ -141,7 +144,10 @@ pub const ATTRIBUTES: [(&str, &str); 29] = [
         "deps",
         "after the job, this file is read as a Makefile rule that names its inputs",
     ),
-    ("ancient", "the times of these inputs are not looked at"),
+    (
+        "ancient",
+        "times and sizes of these inputs are not looked at",
+    ),
     ("priority", "larger first among jobs that are ready"),
     ("env", "an environment variable for the recipe"),
     ("workdir", "the folder that the recipe runs in"),
