@@ -19,6 +19,7 @@ mod history;
 mod hold;
 mod list;
 mod log;
+mod look;
 mod lsp;
 mod machine;
 mod near;

@@ -1,6 +1,5 @@
 //! `flow plan`: what would run, and why. Writes nothing, not even state.
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -8,15 +7,13 @@ use std::os::unix::ffi::OsStrExt;
 use bstr::{BStr, BString};
 use serde_json::{Value, json};
 
-use super::machine::processors;
-use super::open::{self, Opened};
+use super::look::{About, look};
+use super::open::Opened;
 use super::options::PlanOptions;
-use super::targets::{Judged, Manner, judge_as};
+use super::targets::{Judged, Manner};
 use super::{Exit, reason};
-use crate::disk::Real;
 use crate::event::json::path_json;
-use crate::history::{History, Owed, OwedFile, Store};
-use crate::pattern::Listing;
+use crate::history::{History, Owed, OwedFile};
 use crate::plan::{Context, JobId, StandId};
 use crate::run::{Given, render};
 use crate::stale::explain::{Difference, explain};
@@ -25,51 +22,36 @@ use crate::ui::{Detail, Role, human, path, safe};
 use crate::workflow::{Rule, RuleId};
 
 pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
-    let opened = match open::open(&options.common, &options.place, &options.params)? {
-        Ok(opened) => opened,
-        Err(exit) => return Ok(exit),
+    let about = About {
+        common: &options.common,
+        place: &options.place,
+        params: &options.params,
+        targets: &options.targets,
     };
-    let disk = Real::open(&opened.folder)?;
-    let listing = RefCell::new(Listing::new(&disk));
-    let history = Store::read(&opened.state)?;
-    let judged = match judge_as(
-        &opened,
-        &disk,
-        &history,
-        &listing,
-        &options.targets,
-        &Manner {
-            force: &options.force,
-            guards: true,
-            level: options.checksum_level,
-            shows_all: true,
-            changed: &options.what_if.changed,
-            is_minimal: options.what_if.is_minimal,
-            n_at_once: processors(),
-        },
-    ) {
-        Ok(judged) => judged,
-        Err(exit) => return Ok(exit),
+    let manner = Manner {
+        force: &options.force,
+        guards: true,
+        shows_all: true,
+        changed: &options.what_if.changed,
+        is_minimal: options.what_if.is_minimal,
+        ..Manner::question(options.checksum_level)
     };
-    let context = Context {
-        workflow: &opened.workflow,
-        listing: &listing,
-    };
-    let shown = Shown {
-        opened: &opened,
-        context,
-        judged: &judged,
-        history: &history,
-        owed: OwedFile::read(&opened.state)?,
-    };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    if options.json {
-        shown.json(&options, &mut out)?;
-    } else {
-        shown.text(&options, &mut out)?;
-    }
-    out.flush()?;
-    Ok(Exit::Done)
+    look(about, &manner, |looked| {
+        let shown = Shown {
+            opened: looked.opened,
+            context: looked.context,
+            judged: looked.judged,
+            history: looked.history,
+            owed: OwedFile::read(&looked.opened.state)?,
+        };
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        match options.json {
+            true => shown.json(&options, &mut out)?,
+            false => shown.text(&options, &mut out)?,
+        }
+        out.flush()?;
+        Ok(Exit::Done)
+    })
 }
 
 /// A job's state, by the names of the machine-readable form.
@@ -93,7 +75,7 @@ enum Row {
 struct Shown<'a> {
     opened: &'a Opened,
     context: Context<'a>,
-    judged: &'a Judged,
+    judged: Judged,
     history: &'a dyn History,
     owed: OwedFile,
 }
@@ -105,7 +87,7 @@ impl Shown<'_> {
             plan,
             wanted,
             judge,
-        } = self.judged;
+        } = &self.judged;
         let mut rows: Vec<Row> = Vec::new();
         let may_follow = judge.may_follow(plan, self.context, wanted);
         for &job in &plan.known {
@@ -211,7 +193,7 @@ impl Shown<'_> {
     }
 
     fn difference(&self, job: JobId, reason: Reason) -> Difference {
-        let Judged { plan, judge, .. } = self.judged;
+        let Judged { plan, judge, .. } = &self.judged;
         explain(plan, self.context, judge, self.history, job, reason)
     }
 

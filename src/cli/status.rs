@@ -1,18 +1,16 @@
 //! `flow status`: how many jobs of each rule are fresh, stale, missing, failed.
 
-use std::cell::RefCell;
 use std::io::Write;
 
 use serde_json::json;
 
 use super::Exit;
-use super::open::{self, Opened};
-use super::options::{Force, StatusOptions};
-use super::targets::{Judged, Manner, judge_as};
+use super::look::look;
+use super::open::Opened;
+use super::options::StatusOptions;
+use super::targets::{Judged, Manner};
 use crate::dense::Id;
-use crate::disk::Real;
 use crate::history::{History, LastTry, Store};
-use crate::pattern::Listing;
 use crate::stale::{Reason, Verdict};
 use crate::ui::{Role, human, safe};
 use crate::workflow::RuleId;
@@ -25,39 +23,24 @@ type Counts = [u64; STATES.len()];
 
 pub fn status(options: StatusOptions) -> anyhow::Result<Exit> {
     let ask = &options.ask;
-    let opened = match open::open(&ask.common, &ask.place, &ask.params)? {
-        Ok(opened) => opened,
-        Err(exit) => return Ok(exit),
-    };
-    let disk = Real::open(&opened.folder)?;
-    let listing = RefCell::new(Listing::new(&disk));
-    let history = Store::read(&opened.state)?;
-    let manner = Manner {
-        n_at_once: super::machine::processors(),
-        force: &Force::default(),
-        guards: false,
-        level: ask.checksum_level,
-        shows_all: false,
-        changed: &[],
-        is_minimal: false,
-    };
-    let judged = judge_as(&opened, &disk, &history, &listing, &ask.targets, &manner);
-    let judged = match judged {
-        Ok(judged) => judged,
-        Err(exit) => return Ok(exit),
-    };
-    let (rules, lacks) = count(&opened, &judged, &history);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    match options.json {
-        true => json(&opened, &rules, &mut out)?,
-        false => text(&opened, &rules, lacks, &mut out)?,
-    }
-    out.flush()?;
-    let is_stale = rules.iter().any(|(_, counts)| counts[1..] != [0; 4]);
-    Ok(match options.check && is_stale {
-        true => Exit::Stale,
-        false => Exit::Done,
-    })
+    look(
+        ask.about(),
+        &Manner::question(ask.checksum_level),
+        |looked| {
+            let (rules, lacks) = count(looked.opened, &looked.judged, looked.history);
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            match options.json {
+                true => json(looked.opened, &rules, &mut out)?,
+                false => text(looked.opened, &rules, lacks, &mut out)?,
+            }
+            out.flush()?;
+            let is_stale = rules.iter().any(|(_, counts)| counts[1..] != [0; 4]);
+            Ok(match options.check && is_stale {
+                true => Exit::Stale,
+                false => Exit::Done,
+            })
+        },
+    )
 }
 
 /// The rules that were asked for, upstream first, and how many inputs nothing makes.

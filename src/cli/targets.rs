@@ -22,6 +22,11 @@ use crate::stale::problem::{failed_checks, missing_inputs};
 use crate::stale::{Forced, Judge, Level, settle};
 use crate::workflow::{RuleId, Source, Workflow};
 
+static NOTHING_FORCED: Force = Force {
+    all: false,
+    rules: Vec::new(),
+};
+
 /// A plan and its first judgement.
 pub struct Judged {
     pub plan: Plan,
@@ -39,13 +44,8 @@ pub fn judge<'a>(
     level: Option<u8>,
 ) -> Result<Judged, Exit> {
     let manner = Manner {
-        force: &Force::default(),
-        guards: false,
-        level,
-        n_at_once: processors(),
         shows_all: true,
-        changed: &[],
-        is_minimal: false,
+        ..Manner::question(level)
     };
     judge_as(opened, disk, history, listing, targets, &manner)
 }
@@ -64,6 +64,21 @@ pub struct Manner<'a> {
     pub is_minimal: bool,
     /// How many `check` commands run at once.
     pub n_at_once: usize,
+}
+
+impl Manner<'_> {
+    /// For a question: nothing forced, no warnings, and what is missing is part of the answer.
+    pub fn question(level: Option<u8>) -> Self {
+        Manner {
+            force: &NOTHING_FORCED,
+            guards: false,
+            level,
+            shows_all: false,
+            changed: &[],
+            is_minimal: false,
+            n_at_once: processors(),
+        }
+    }
 }
 
 /// As [`judge`], in this manner.

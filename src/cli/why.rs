@@ -11,21 +11,20 @@ macro_rules! say {
 mod job;
 mod rule;
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::follow::Consumers;
-use super::open::{self, Opened, as_written};
-use super::options::{AskOptions, Common, Force};
-use super::targets::{self, Judged, Manner, judge_as};
+use super::look::{About, look};
+use super::open::{Opened, as_written};
+use super::options::{AskOptions, Common};
+use super::targets::{self, Judged, Manner};
 use super::{Exit, near};
 use crate::disk::Real;
 use crate::history::{Past, Store};
 use crate::lang::Diag;
-use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, Plan};
 use crate::stale::Look;
@@ -39,56 +38,39 @@ use job::stamp;
 const SHOWN: usize = 8;
 
 pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
-    let opened = match open::open(&options.common, &options.place, &options.params)? {
-        Ok(opened) => opened,
-        Err(exit) => return Ok(exit),
-    };
-    let disk = Real::open(&opened.folder)?;
-    let listing = RefCell::new(Listing::new(&disk));
-    let history = Store::read(&opened.state)?;
-    let manner = Manner {
-        n_at_once: super::machine::processors(),
-        force: &Force::default(),
-        guards: false,
-        level: options.checksum_level,
-        shows_all: false,
-        changed: &[],
-        is_minimal: false,
-    };
     // Everything is judged, so that what follows from a job is known; the verdict of a job hangs on
     // what is before it alone, and is the one that a plan for it would come to.
-    let judged = match judge_as(&opened, &disk, &history, &listing, &[], &manner) {
-        Ok(judged) => judged,
-        Err(exit) => return Ok(exit),
+    let about = About {
+        targets: &[],
+        ..options.about()
     };
-    let context = Context {
-        workflow: &opened.workflow,
-        listing: &listing,
-    };
-    let consumers = Consumers::new(&judged.plan);
-    let mut why = Why {
-        opened: &opened,
-        context,
-        judged,
-        disk: &disk,
-        history: &history,
-        consumers,
-        style: opened.terminal.out,
-        accept: accept_command(&options.common),
-        out: String::new(),
-    };
-    let mut unknown = Vec::new();
-    for (at, target) in options.targets.iter().enumerate() {
-        if at > 0 && !why.out.is_empty() {
-            why.out.push('\n');
+    let manner = Manner::question(options.checksum_level);
+    look(about, &manner, |looked| {
+        let terminal = looked.opened.terminal;
+        let mut why = Why {
+            opened: looked.opened,
+            context: looked.context,
+            disk: looked.disk,
+            consumers: Consumers::new(&looked.judged.plan),
+            judged: looked.judged,
+            history: looked.history,
+            style: terminal.out,
+            accept: accept_command(&options.common),
+            out: String::new(),
+        };
+        let mut unknown = Vec::new();
+        for (at, target) in options.targets.iter().enumerate() {
+            if at > 0 && !why.out.is_empty() {
+                why.out.push('\n');
+            }
+            unknown.extend(why.target(target));
         }
-        unknown.extend(why.target(target));
-    }
-    anstream::print!("{}", why.out);
-    opened.terminal.show(&unknown, &opened.sources);
-    Ok(match unknown.is_empty() {
-        true => Exit::Done,
-        false => Exit::NoSuchTarget,
+        anstream::print!("{}", why.out);
+        terminal.show(&unknown, &looked.opened.sources);
+        Ok(match unknown.is_empty() {
+            true => Exit::Done,
+            false => Exit::NoSuchTarget,
+        })
     })
 }
 
