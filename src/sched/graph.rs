@@ -126,14 +126,13 @@ impl Graph {
         sorted
     }
 
-    /// A job that `job` waits for and that `is_asked_for`; walks over all edges.
-    pub fn find_upstream(
-        &self,
-        job: JobIdx,
-        is_asked_for: impl Fn(JobIdx) -> bool,
-    ) -> Option<JobIdx> {
-        (0..self.starts.len()).map(JobIdx::new).find(|&upstream| {
-            is_asked_for(upstream) && self.followers(upstream).any(|next| next == job)
-        })
+    /// Every edge, (upstream, downstream), by its upstream job.
+    pub fn edges(&self) -> impl Iterator<Item = (JobIdx, JobIdx)> {
+        (0..self.starts.len())
+            .map(JobIdx::new)
+            .flat_map(|upstream| {
+                let followers = self.followers(upstream);
+                followers.map(move |downstream| (upstream, downstream))
+            })
     }
 }

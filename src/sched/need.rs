@@ -196,11 +196,26 @@ impl Needs {
 
     /// As [`Needs::short_of`], for people.
     pub fn lack(&self, need: NeedId) -> Option<Lack> {
-        self.short_of(need).map(|(semaphore, wanted)| Lack {
+        self.lacks(need).next()
+    }
+
+    /// Everything that `need` takes and that there is too little of.
+    pub fn lacks(&self, need: NeedId) -> impl Iterator<Item = Lack> {
+        let takes = self.takes(need).iter();
+        let short = takes.filter(|&&(semaphore, amount)| self.free(semaphore) < amount);
+        short.map(|&(semaphore, wanted)| Lack {
             resource: resource(semaphore),
             wanted,
             there: self.free(semaphore),
         })
+    }
+
+    /// How much of a resource `need` takes.
+    pub fn amount(&self, need: NeedId, resource: Resource) -> u64 {
+        let wanted = of_resource(resource);
+        let mut takes = self.takes(need).iter();
+        let found = takes.find(|(semaphore, _)| *semaphore == wanted);
+        found.map_or(0, |(_, amount)| *amount)
     }
 
     pub fn takes(&self, need: NeedId) -> &[(SemaphoreId, u64)] {
@@ -229,6 +244,10 @@ impl Needs {
     /// Every need takes a core, so without a free one nothing can start.
     pub fn has_free_core(&self) -> bool {
         self.free(CORES) > 0
+    }
+
+    pub fn total(&self, resource: Resource) -> u64 {
+        self.semaphores[of_resource(resource)].total
     }
 
     pub fn in_use(&self, resource: Resource) -> u64 {

@@ -16,25 +16,7 @@ struct Reader {
 
 /// Reads a story; a mistake in it panics.
 pub fn read(story: &str) -> Script {
-    let mut reader = Reader {
-        script: Script {
-            totals: Totals {
-                cores: 100,
-                mem_mib: None,
-                gpus: None,
-            },
-            options: Options::default(),
-            limits: Vec::new(),
-            jobs: Vec::new(),
-            stop: None,
-        },
-        limits: Vec::new(),
-    };
-    for statement in story.split(';') {
-        let words: Vec<&str> = statement.split_whitespace().collect();
-        reader.statement(&words);
-    }
-    reader.script
+    Reader::new(story).script
 }
 
 fn number(word: &str) -> u64 {
@@ -47,6 +29,28 @@ fn small(word: &str) -> u32 {
 }
 
 impl Reader {
+    fn new(story: &str) -> Reader {
+        let mut reader = Reader {
+            script: Script {
+                totals: Totals {
+                    cores: 100,
+                    mem_mib: None,
+                    gpus: None,
+                },
+                options: Options::default(),
+                limits: Vec::new(),
+                jobs: Vec::new(),
+                stop: None,
+            },
+            limits: Vec::new(),
+        };
+        for statement in story.split(';') {
+            let words: Vec<&str> = statement.split_whitespace().collect();
+            reader.statement(&words);
+        }
+        reader
+    }
+
     fn statement(&mut self, words: &[&str]) {
         let script = &mut self.script;
         match *words {
@@ -205,4 +209,24 @@ pub fn starts(story: &str, expected: &str) {
         text.push_str(&format!(" {name}"));
     }
     assert_eq!(text, expected);
+}
+
+/// Runs a story up to a second, and compares what each unfinished job then does or waits for.
+#[track_caller]
+pub fn stands(story: &str, at_s: u64, expected: &str) {
+    let reader = Reader::new(story);
+    let names: Vec<String> = reader
+        .script
+        .jobs
+        .iter()
+        .map(|job| job.name.clone())
+        .collect();
+    let mut world = World::new(reader.script);
+    world.run_until(at_s);
+    let limit = |limit: LimitId| reader.limits[limit.index()].clone();
+    let told = names.iter().filter_map(|name| {
+        let said = world.standing_of(name, &limit)?;
+        Some(format!("{name} {said}"))
+    });
+    assert_eq!(told.collect::<Vec<_>>().join("; "), expected);
 }

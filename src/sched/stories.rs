@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::notation::{read, simulate, starts};
+use super::notation::{read, simulate, stands, starts};
 use super::world::World;
 use super::*;
 
@@ -323,8 +323,9 @@ fn it_says_what_a_job_waits_for() {
     assert_eq!(sched.why_waiting(a), None);
     assert_eq!(sched.why_waiting(b), Some(Waiting::For(lack)));
     assert_eq!(sched.why_waiting(c), Some(Waiting::Upstream(2)));
-    assert_eq!(sched.find_upstream(c), Some(a));
-    assert_eq!(sched.find_upstream(d), Some(c));
+    let mut upstream = Vec::new();
+    sched.each_upstream(|job| job == c || job == d, |_, job| upstream.push(job));
+    assert_eq!(upstream, [a, b, c]);
     assert_eq!(sched.ready().collect::<Vec<_>>(), [(need, 1, Some(lack))]);
     sched.tell(
         END,
@@ -335,6 +336,62 @@ fn it_says_what_a_job_waits_for() {
     );
     assert_eq!(sched.skipped_because(c), Some(a));
     assert_eq!(sched.why_waiting(b), Some(Waiting::Stopping));
+}
+
+#[test]
+fn it_says_which_jobs_another_waits_for() {
+    let story = "a b -> c -> d; a takes 3; b takes 1";
+    stands(
+        story,
+        0,
+        "a runs, try 1; b runs, try 1; c waits for a b; d waits for c",
+    );
+    stands(story, 1, "a runs, try 1; c waits for a; d waits for c");
+    stands(story, 4, "d runs, try 1");
+}
+
+#[test]
+fn it_says_what_is_short_and_who_has_it() {
+    stands(
+        "cores 4; limit net 1; a needs 3 cores net; b needs 2 cores net; c needs 2 cores; \
+         a priority 1; a takes 9",
+        0,
+        "a runs, try 1; b waits for 1 net, 0 of 1 free, a has it \
+         and 2 cores, 1 of 4 free, a has it; c waits for 2 cores, 1 of 4 free, a has it",
+    );
+    stands(
+        "mem 10; gpus 1; a needs 8 mem 1 gpus; b needs 4 mem 1 gpus; a takes 9",
+        0,
+        "a runs, try 1; b waits for 1 gpus, 0 of 1 free, a has it \
+         and 4 memory, 2 of 10 free, a has it",
+    );
+}
+
+#[test]
+fn it_says_when_a_failed_job_is_tried_again() {
+    let story = "a -> b; a fails 1; a retries 2 after 30";
+    stands(story, 5, "a is tried again at 31; b waits for a");
+    stands(story, 31, "a runs, try 2; b waits for a");
+}
+
+#[test]
+fn it_says_that_a_job_will_not_start_when_the_run_stops() {
+    stands(
+        "cores 1; a -> b; c; a takes 9; stop at 3",
+        4,
+        "a runs, try 1; b will not start; c will not start",
+    );
+}
+
+#[test]
+fn what_comes_of_a_stand_in_holds_up_what_waits_for_it() {
+    let story = "s -> x -> r; x becomes p q; s takes 2; p takes 5";
+    stands(
+        story,
+        1,
+        "s runs, try 1; x waits for s; r waits for x; p is not known; q is not known",
+    );
+    stands(story, 4, "r waits for p; p runs, try 1");
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Counts {
 /// What keeps a job from starting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiting {
-    /// So many upstream jobs and holds; [`Sched::find_upstream`] gives an example.
+    /// So many upstream jobs and holds; [`Sched::each_upstream`] tells the jobs.
     Upstream(u32),
     /// To be judged by the caller.
     Judgement,
@@ -81,6 +81,11 @@ impl Sched {
         u32::from(self.rows[job].attempt)
     }
 
+    /// Tries that it may have in all.
+    pub fn max_tries(&self, job: JobIdx) -> u32 {
+        u32::from(self.kinds[self.rows[job].kind].max_tries)
+    }
+
     /// The failed job that a skipped one is skipped for.
     pub fn skipped_because(&self, job: JobIdx) -> Option<JobIdx> {
         let row = &self.rows[job];
@@ -113,6 +118,11 @@ impl Sched {
     /// What running jobs take of a resource; of one without a total, 0.
     pub fn in_use(&self, resource: Resource) -> u64 {
         self.needs.in_use(resource)
+    }
+
+    /// All there is of a resource; of one that is not counted, 0.
+    pub fn total(&self, resource: Resource) -> u64 {
+        self.needs.total(resource)
     }
 
     /// Cores that running jobs take.
@@ -159,14 +169,42 @@ impl Sched {
         })
     }
 
-    /// An unfinished job that `job` waits for, a running one if there is one. Walks over all
-    /// edges: milliseconds in a run of a million jobs, so for an answer to a person.
-    pub fn find_upstream(&self, job: JobIdx) -> Option<JobIdx> {
-        let is_running = |other| self.rows[other].state == State::Running;
-        let is_unfinished = |other| !self.rows[other].state.is_final();
-        self.graph
-            .find_upstream(job, is_running)
-            .or_else(|| self.graph.find_upstream(job, is_unfinished))
+    /// Everything that a ready job takes and that there is too little of.
+    pub fn lacks(&self, job: JobIdx) -> Vec<Lack> {
+        let row = &self.rows[job];
+        if row.state != State::Ready {
+            return Vec::new();
+        }
+        let (need, _) = self.kinds[row.kind].of_try(row.attempt + 1);
+        self.needs.lacks(need).collect()
+    }
+
+    /// The running jobs that have some of a resource, and how much.
+    pub fn holders(&self, resource: Resource) -> impl Iterator<Item = (JobIdx, u64)> {
+        let running = self.running.iter().copied();
+        let amounts = running.map(move |job| {
+            let need = self.need_now(job);
+            (job, self.needs.amount(need, resource))
+        });
+        amounts.filter(|(_, amount)| *amount > 0)
+    }
+
+    /// Of each waiting job that `is_asked`, tells the unfinished ones that it waits for, as
+    /// (downstream, upstream). Walks over all edges: milliseconds in a run of a million jobs, so
+    /// for an answer to a person.
+    pub fn each_upstream(
+        &self,
+        is_asked: impl Fn(JobIdx) -> bool,
+        mut told: impl FnMut(JobIdx, JobIdx),
+    ) {
+        for (upstream, downstream) in self.graph.edges() {
+            if !self.rows[upstream].state.is_final()
+                && self.rows[downstream].state == State::Waiting
+                && is_asked(downstream)
+            {
+                told(downstream, upstream);
+            }
+        }
     }
 
     /// What the run waits for, after a step.

@@ -2,6 +2,7 @@
 //! clock. It keeps its own books, and holds every action of the scheduler against them.
 
 mod checks;
+mod told;
 
 use std::time::Duration;
 
@@ -202,6 +203,13 @@ impl World {
 
     /// Runs to the end, and returns what happened.
     pub fn run(mut self) -> Log {
+        self.run_until(u64::MAX);
+        self.check_all_is_over();
+        self.log
+    }
+
+    /// Runs until nothing more happens at this second or before it.
+    pub fn run_until(&mut self, last_s: u64) {
         let mut actions = Vec::new();
         loop {
             self.stop_if_due();
@@ -212,13 +220,12 @@ impl World {
                 continue;
             }
             self.check_nothing_idles();
-            if self.sched.standing() == Standing::Over {
-                break;
+            self.check_upstream_is_told();
+            if self.sched.standing() == Standing::Over || self.next_s() > last_s {
+                return;
             }
             self.let_time_pass();
         }
-        self.check_all_is_over();
-        self.log
     }
 
     fn tell(&mut self, msg: Msg) {
@@ -372,8 +379,8 @@ impl World {
             .push((self.script.jobs[job].name.clone(), state));
     }
 
-    /// Goes to the next moment at which something happens, and tells all of it.
-    fn let_time_pass(&mut self) {
+    /// The next moment at which something happens.
+    fn next_s(&self) -> u64 {
         let ends = self.running.iter().map(|&(end, _)| end);
         let stop = self
             .script
@@ -381,7 +388,12 @@ impl World {
             .map(|(at, _)| at)
             .filter(|_| !self.is_stopped);
         let next = ends.chain(self.wake_s).chain(stop).min();
-        self.now_s = next.expect("a run that is not over goes on");
+        next.expect("a run that is not over goes on")
+    }
+
+    /// Goes to the next moment at which something happens, and tells all of it.
+    fn let_time_pass(&mut self) {
+        self.now_s = self.next_s();
         if self.wake_s.is_some_and(|at| at <= self.now_s) {
             self.wake_s = None;
             self.tell(Msg::TimePassed);

@@ -39,6 +39,21 @@ impl World {
         job != of && above.contains(&of)
     }
 
+    /// Of every waiting job as many upstream jobs are told as it counts.
+    pub fn check_upstream_is_told(&self) {
+        let mut n_told = vec![0; self.sched.len()];
+        self.sched
+            .each_upstream(|_| true, |job, _| n_told[job.index()] += 1);
+        for (index, n_told) in n_told.into_iter().enumerate() {
+            let waits = match self.sched.why_waiting(JobIdx::new(index)) {
+                Some(Waiting::Upstream(n)) => n,
+                Some(Waiting::Stopping) => continue,
+                _ => 0,
+            };
+            assert_eq!(n_told, waits);
+        }
+    }
+
     /// What a try takes, cut down to what there is, and whether it was.
     fn takes(&self, job: usize, attempt: u32) -> ([u64; 3], Vec<LimitId>, bool) {
         let spec = &self.script.jobs[job];
