@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use crate::disk::Time;
 use crate::event::json::path_json;
-use crate::plan::{JobId, Plan};
-use crate::stale::Reason;
-use crate::stale::explain::{Change, Difference, Stamp};
+use crate::history::History;
+use crate::plan::{Context, JobId, Plan};
+use crate::run::ask::Because;
+use crate::stale::explain::{Change, Difference, Stamp, explain};
+use crate::stale::{Judge, Reason};
 use crate::ui::{human, path, safe};
 
 /// The reasons in the order in which plans count them.
@@ -163,6 +165,25 @@ fn moment(time: Time) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
         Ok(time) => time.to_string(),
         Err(_) => "?".into(),
+    }
+}
+
+/// Why a job runs, for whoever asks its run.
+pub fn because(
+    plan: &Plan,
+    context: Context,
+    judge: &Judge,
+    history: &dyn History,
+    job: JobId,
+    reason: Reason,
+) -> Because {
+    let detail = explain(plan, context, judge, history, job, reason);
+    Because {
+        reason: value(plan, reason, &Difference::Plain)["kind"]
+            .as_str()
+            .unwrap_or_default()
+            .into(),
+        text: sentence(plan, reason, &detail),
     }
 }
 

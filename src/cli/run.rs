@@ -15,7 +15,7 @@ use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, Manner, judge_as, never_came};
 use super::why::accept_command;
-use super::{Exit, cause, fence, machine, open, signals, touch};
+use super::{Exit, cause, fence, machine, open, reason, signals, touch};
 use crate::disk::Real;
 use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
@@ -137,6 +137,7 @@ pub fn run(
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
                 .ok();
         }),
+        explain: Box::new(reason::because),
         options: run_options(&options, &opened),
     })?;
     let ended = exit(&opened, &summary);

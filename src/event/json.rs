@@ -46,6 +46,64 @@ pub fn path_json(path: &[u8]) -> serde_json::Value {
     serde_json::to_value(Text(path)).expect("strings always have a JSON form")
 }
 
+/// Bytes from standard base64 with padding; `None` for what is none.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for group in text.as_bytes().chunks(4) {
+        let n_digits = group.iter().take_while(|digit| **digit != b'=').count();
+        let is_padded = group[n_digits..].iter().all(|digit| *digit == b'=');
+        if group.len() != 4 || n_digits < 2 || !is_padded {
+            return None;
+        }
+        let mut bits = 0;
+        for digit in &group[..n_digits] {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        bits <<= 6 * (4 - n_digits);
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..n_digits]);
+    }
+    Some(bytes)
+}
+
+/// The form of a path for serde's `with`.
+pub mod path_form {
+    use bstr::BString;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::{Serialize, Serializer};
+
+    /// As it is read.
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Text(String),
+        Bytes { bytes: String },
+    }
+
+    pub fn serialize<S: Serializer>(path: &BString, serializer: S) -> Result<S::Ok, S::Error> {
+        super::Text(path).serialize(serializer)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<BString, D::Error> {
+        match Form::deserialize(deserializer)? {
+            Form::Text(text) => Ok(text.into()),
+            Form::Bytes { bytes } => {
+                let bytes = super::from_base64(&bytes);
+                bytes
+                    .map(BString::from)
+                    .ok_or_else(|| D::Error::custom("no base64"))
+            }
+        }
+    }
+}
+
 /// One JSON object on one line, its fields in the order in which they are put.
 struct Line(String);
 

@@ -56,6 +56,7 @@ impl<'a> Engine<'a> {
             log: setup.log,
             fence: setup.fence,
             suspend: setup.suspend,
+            explain: setup.explain,
             options: setup.options,
             sched,
             kinds: HashMap::new(),
@@ -267,7 +268,11 @@ impl<'a> Engine<'a> {
 
     pub(super) fn take(&mut self, msg: Msg) {
         match msg {
-            Msg::Report(Report::Started { .. }) => {}
+            Msg::Report(Report::Started { task, pid }) => {
+                if let Some(running) = self.running.get_mut(&task) {
+                    running.pid = Some(pid);
+                }
+            }
             Msg::Report(Report::Output { task, bytes }) => {
                 let Some(running) = self.running.get_mut(&task) else {
                     self.errand_printed(task, &bytes);
@@ -303,6 +308,7 @@ impl<'a> Engine<'a> {
                 let now = self.now();
                 self.sched.tell(now, sched::Msg::Stop);
             }
+            Msg::Ask(ask) => self.answer(ask),
             Msg::Suspend => {
                 self.signal_all(Signal::Suspend);
                 let before = self.now();
@@ -322,7 +328,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The first signal ends jobs gently, the second at once.
-    fn interrupted(&mut self, signal: Interrupt) {
+    pub(super) fn interrupted(&mut self, signal: Interrupt) {
         self.interrupt.get_or_insert(signal);
         self.n_interrupts += 1;
         let n_running = self.running.len();

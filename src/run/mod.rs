@@ -5,6 +5,8 @@
 
 mod add;
 mod again;
+mod answer;
+pub mod ask;
 mod end;
 mod check;
 mod deps;
@@ -47,7 +49,7 @@ pub use given::Given;
 pub use render::{Rendered, render};
 
 /// What comes in.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Msg {
     Report(exec::Report),
     Interrupt(Interrupt),
@@ -55,6 +57,8 @@ pub enum Msg {
     Suspend,
     /// Let what runs finish; nothing new starts.
     Drain,
+    /// Somebody asks from outside.
+    Ask(ask::Ask),
 }
 
 /// A signal that ends the run.
@@ -116,6 +120,8 @@ pub struct Setup<'a> {
     pub fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     /// Stops this process until it is told to go on.
     pub suspend: Box<dyn Fn() + 'a>,
+    /// Says why a job runs, for whoever asks.
+    pub explain: ask::Explain<'a>,
     pub options: Options,
 }
 
@@ -154,6 +160,8 @@ struct Running {
     job: JobId,
     idx: JobIdx,
     attempt: u32,
+    /// Its process, once it has been started.
+    pid: Option<u32>,
     /// What the inputs looked like just before.
     inputs: Vec<Option<Stat>>,
     /// The last of what it printed.
@@ -192,6 +200,7 @@ struct Engine<'a> {
     log: Writer,
     fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     suspend: Box<dyn Fn() + 'a>,
+    explain: ask::Explain<'a>,
     options: Options,
 
     sched: Sched,

@@ -29,6 +29,7 @@ impl Engine<'_> {
             job,
             idx,
             attempt,
+            pid: None,
             inputs: Vec::new(),
             tail: BString::default(),
             output_bytes: 0,

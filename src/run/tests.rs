@@ -1,5 +1,6 @@
 //! Whole runs without processes: a simulated executor, a disk in memory, and what was told.
 
+mod asked;
 mod simulated;
 
 use bstr::ByteSlice;

@@ -153,6 +153,7 @@ impl Project {
             log: Writer::new(&self.state, id),
             fence: Box::new(|| Ok(())),
             suspend: Box::new(|| ()),
+            explain: Box::new(|_, _, _, _, _, _| unreachable!("nobody asks")),
             options: Options {
                 folder: "/data".into(),
                 jobs: 2,

@@ -204,3 +204,23 @@ fn a_path_is_a_string_where_it_can_be() {
     assert_eq!(path_json("ä b".as_bytes()).to_string(), r#""ä b""#);
     assert_eq!(path_json(b"\xff").to_string(), r#"{"bytes":"/w=="}"#);
 }
+
+#[test]
+fn a_path_is_read_as_it_was_written() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Path(#[serde(with = "path_form")] bstr::BString);
+    for path in ["", "a b", "\u{e9}", "{}"] {
+        let text = serde_json::to_string(&Path(path.into())).unwrap();
+        assert_eq!(serde_json::from_str::<Path>(&text).unwrap().0, path);
+    }
+    for len in 1..9u8 {
+        let bytes: Vec<u8> = (0..len).map(|at| 255 - 40 * (at % 6)).collect();
+        let text = serde_json::to_string(&Path(bytes.clone().into())).unwrap();
+        assert!(text.starts_with(r#"{"bytes":"#), "{text}");
+        assert_eq!(serde_json::from_str::<Path>(&text).unwrap().0, bytes);
+    }
+    for wrong in ["\"bytes\"", "A", "AA=A", "A===", "AAAAA", "AA*="] {
+        let text = format!(r#"{{"bytes":"{wrong}"}}"#);
+        assert!(serde_json::from_str::<Path>(&text).is_err(), "{text}");
+    }
+}

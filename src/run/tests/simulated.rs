@@ -16,6 +16,7 @@ use crate::history::output::Writer;
 use crate::history::{History, Last, LastTry, Now};
 use crate::plan::Context;
 use crate::plan::tests::world::World;
+use crate::run::ask::Because;
 use crate::run::outputs::Store;
 use crate::run::{self, Engine, Interrupt, Msg, Setup, Sink};
 use crate::stale::tests::{Judged, judge};
@@ -29,6 +30,7 @@ pub(super) struct Options {
     /// What comes from outside, and after how many seconds.
     pub messages: Vec<(u64, Msg)>,
     pub loses_executor_at: Option<u64>,
+    pub mem_mib: Option<u64>,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             keeps_going: false,
             messages: Vec::new(),
             loses_executor_at: None,
+            mem_mib: None,
         }
     }
 }
@@ -286,13 +289,17 @@ fn drive(
         log: Writer::new(logs.path(), "run".into()),
         fence: Box::new(|| Ok(())),
         suspend: Box::new(|| {}),
+        explain: Box::new(|_, _, _, _, _, reason| Because {
+            reason: format!("{reason:?}"),
+            text: String::new(),
+        }),
         options: run::Options {
             jobs: options.jobs,
             max_fail: (!options.keeps_going).then_some(1),
             retries: options.retries,
             shuffle: None,
             tells_output: false,
-            mem_mib: None,
+            mem_mib: options.mem_mib,
             gpus: Vec::new(),
             timeout: None,
             folder: BString::default(),
