@@ -365,7 +365,7 @@ fn a_second_run_in_the_folder_hears_of_the_first() {
     project
         .flow(&["run"])
         .expect(5)
-        .says(&["another run holds", "process"]);
+        .says(&["another run holds", "process ", " on ", " since 20"]);
     project.flow(&["plan"]).expect(0);
     signal(&first, Signal::TERM);
     end(first).expect(143);

@@ -22,7 +22,7 @@ pub fn accept(options: AskOptions) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let disk = Real::open(&opened.folder)?;
-    let held = match hold(&opened, &disk)? {
+    let held = match hold(&opened, &disk, "accept")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };

@@ -34,7 +34,7 @@ pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
     }
     let disk = Real::open(&opened.folder)?;
     // Held from here on, so that what is shown is what is removed.
-    let held = match hold(&opened, &disk)? {
+    let held = match hold(&opened, &disk, "clean")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };

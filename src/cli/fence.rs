@@ -32,15 +32,17 @@ impl Drop for Standing {
 }
 
 /// Ends what a run that was killed has left. Call it under the lock, before outputs are touched.
-pub fn end_leftovers(state: &Path) -> anyhow::Result<()> {
+/// False where no run was killed.
+pub fn end_leftovers(state: &Path) -> anyhow::Result<bool> {
     let path = path(state);
     let mark = match std::fs::read_to_string(&path) {
         Ok(mark) => mark,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error).with_context(|| format!("read `{}`", path.display())),
     };
     if !mark.is_empty() {
         end_marked(&mark).context("end what a run that was killed left running")?;
     }
-    std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))
+    std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))?;
+    Ok(true)
 }

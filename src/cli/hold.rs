@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use super::Exit;
 use super::open::Opened;
 use crate::disk::DiskMut;
-use crate::history::{Store, lock};
+use crate::exec::local;
+use crate::history::{Holder, Store, lock};
 use crate::run::outputs;
 
 /// Held until dropped.
@@ -16,8 +17,8 @@ pub struct Held<'d> {
     /// Where old outputs and trash go.
     pub outputs: outputs::Store<'d>,
     pub lock: lock::Lock,
-    /// Names the run: when it began, and its process.
-    pub id: String,
+    /// Who this is, as others see it.
+    pub holder: Holder,
     /// What was found amiss and mended, for whoever asked.
     pub warnings: Vec<String>,
 }
@@ -32,24 +33,37 @@ impl Held<'_> {
     }
 }
 
-/// Takes the state folder. `Err` inside is an exit that was explained already.
-pub fn hold<'d>(opened: &Opened, disk: &'d dyn DiskMut) -> anyhow::Result<Result<Held<'d>, Exit>> {
-    let lock = match lock::take(&opened.state)? {
+/// Takes the state folder for a command. `Err` inside is an exit that was explained already.
+pub fn hold<'d>(
+    opened: &Opened,
+    disk: &'d dyn DiskMut,
+    command: &str,
+) -> anyhow::Result<Result<Held<'d>, Exit>> {
+    let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let id = format!("{id}-{}", std::process::id());
+    let this = local::look(std::process::id() as i32);
+    let holder = Holder::this(command, this.map_or(0, |this| this.started), &id);
+    let lock = match lock::take(&opened.state, &holder)? {
         Ok(lock) => lock,
         Err(held) => {
-            let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
-            anstream::eprintln!("error: another run holds {folder}: {}", held.holder);
+            explain(opened, held.holder.as_ref());
             return Ok(Err(Exit::Held));
         }
     };
-    super::fence::end_leftovers(&opened.state)?;
-    let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
-    let id = format!("{id}-{}", std::process::id());
-    let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id.clone());
+    let mut warnings = Vec::new();
+    let was_cut_off = super::fence::end_leftovers(&opened.state)?;
+    if let Some(dead) = lock.before.as_ref().filter(|_| was_cut_off) {
+        warnings.push(format!(
+            "the run before this one, {dead}, was cut off: what it had begun runs again"
+        ));
+    }
+    let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id);
     let mut history = Store::read(&opened.state)?;
-    let mut warnings = outputs
-        .recover(&history)
-        .context("put back what a run that was cut off left")?;
+    warnings.extend(
+        outputs
+            .recover(&history)
+            .context("put back what a run that was cut off left")?,
+    );
     if let Some(damage) = &history.damage {
         warnings.push(format!("{damage}: jobs that it no longer knows run again"));
     }
@@ -58,7 +72,19 @@ pub fn hold<'d>(opened: &Opened, disk: &'d dyn DiskMut) -> anyhow::Result<Result
         history,
         outputs,
         lock,
-        id,
+        holder,
         warnings,
     }))
+}
+
+/// Says who has the folder.
+fn explain(opened: &Opened, holder: Option<&Holder>) {
+    let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
+    let what = holder.map_or("run", |holder| &holder.command);
+    let who = holder.map_or("another process".into(), Holder::to_string);
+    let line = match what {
+        "run" => format!("another run holds {folder}: {who}"),
+        command => format!("`flow {command}` holds {folder}: {who}"),
+    };
+    anstream::eprintln!("error: {}", crate::ui::safe::line(line.as_bytes()));
 }

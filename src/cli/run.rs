@@ -41,9 +41,9 @@ pub fn run(
         mut history,
         outputs: store,
         lock: _lock,
-        id,
+        holder,
         mut warnings,
-    } = match hold(&opened, &disk)? {
+    } = match hold(&opened, &disk, "run")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
@@ -126,7 +126,7 @@ pub fn run(
         executor: Box::new(executor),
         inbox,
         sinks,
-        log: Writer::new(&opened.state, id),
+        log: Writer::new(&opened.state, holder.id),
         fence: Box::new(move || {
             local::end_marked(&mark)
                 .map(drop)

@@ -17,7 +17,7 @@ use bstr::BString;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::io::AsyncReadExt;
 
-pub use crate::exec::procs::{MARK, end_marked};
+pub use crate::exec::procs::{MARK, Proc, Sent, end_marked, look, send};
 use crate::exec::supervisor::SupervisorHandle;
 pub use crate::exec::wire::Setup;
 use crate::exec::{Executor, Report, Signal, Task, TaskId, wire};

@@ -1,23 +1,33 @@
 //! One run at a time in a state folder: `flock(2)` on `.flow/lock`, which the kernel lets go of on
-//! any death. What is written in the file is for the message only.
+//! any death. What is written in the file says who has it, and is gone when it was let go of.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use super::holder::Holder;
+
 /// Held until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    /// Who had it before and died with it.
+    pub before: Option<Holder>,
 }
 
-/// Another run has it: who, in words.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.file.set_len(0).ok();
+    }
+}
+
+/// Another run has it: who, where that can be read.
 #[derive(Debug)]
 pub struct Held {
-    pub holder: String,
+    pub holder: Option<Holder>,
 }
 
 /// Makes the state folder, readable by its owner alone.
@@ -41,8 +51,8 @@ pub fn make_state_folder(state: &Path) -> anyhow::Result<()> {
     made.with_context(|| format!("make the state folder `{}`", state.display()))
 }
 
-/// Takes the lock of a state folder, which is made when it is not there.
-pub fn take(state: &Path) -> anyhow::Result<Result<Lock, Held>> {
+/// Takes the lock of a state folder, which is made when it is not there, for `holder`.
+pub fn take(state: &Path, holder: &Holder) -> anyhow::Result<Result<Lock, Held>> {
     make_state_folder(state)?;
     let path = state.join("lock");
     let open = OpenOptions::new()
@@ -54,34 +64,33 @@ pub fn take(state: &Path) -> anyhow::Result<Result<Lock, Held>> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(&path);
     let mut file = open.with_context(|| format!("open `{}`", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).ok();
-            let holder = match text.trim() {
-                "" => "another process".into(),
-                text => text.to_string(),
-            };
-            return Ok(Err(Held { holder }));
-        }
+    let is_free = match file.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("lock `{}`", path.display()));
         }
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok();
+    let written = Holder::parse(&text);
+    if !is_free {
+        return Ok(Err(Held { holder: written }));
     }
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let text = format!(
-        "process {} on {} since {}\n",
-        std::process::id(),
-        host.trim(),
-        jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC"),
-    );
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .with_context(|| format!("write `{}`", path.display()))?;
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("write `{}`", path.display()))?;
-    Ok(Ok(Lock { _file: file }))
+    put(&mut file, holder).with_context(|| format!("write `{}`", path.display()))?;
+    Ok(Ok(Lock {
+        file,
+        before: written,
+    }))
+}
+
+fn put(file: &mut File, holder: &Holder) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(holder.line().as_bytes())?;
+    // On a network file system other hosts see what is written when a descriptor is closed.
+    drop(file.try_clone()?);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,13 +101,39 @@ mod tests {
     fn the_second_hears_who_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join(".flow");
-        let first = take(&state).unwrap().unwrap();
-        let held = take(&state).unwrap().unwrap_err();
+        let holder = Holder::this("run", 7, "one");
+        let first = take(&state, &holder).unwrap().unwrap();
+        let other = Holder::this("clean", 8, "two");
+        let held = take(&state, &other).unwrap().unwrap_err();
+        assert_eq!(held.holder.as_ref(), Some(&holder));
+        let shown = held.holder.unwrap().to_string();
+        let begin = format!("process {} on {} since 20", holder.pid, holder.host);
         assert!(
-            held.holder
-                .starts_with(&format!("process {} on ", std::process::id()))
+            shown.starts_with(&begin) && shown.ends_with(" UTC"),
+            "{shown}"
         );
+        assert_eq!(Holder::read(&state), Some(holder));
         drop(first);
-        assert!(take(&state).unwrap().is_ok());
+        assert_eq!(Holder::read(&state), None);
+        assert_eq!(take(&state, &other).unwrap().unwrap().before, None);
+    }
+
+    #[test]
+    fn who_died_with_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".flow");
+        let holder = Holder::this("run", 7, "one");
+        let dead = take(&state, &holder).unwrap().unwrap();
+        let text = std::fs::read(state.join("lock")).unwrap();
+        drop(dead);
+        std::fs::write(state.join("lock"), text).unwrap();
+        let lock = take(&state, &Holder::this("run", 9, "two"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(lock.before.as_ref(), Some(&holder));
+        for odd in ["", "process 12 on h since 2026", "{\"schema\":1}", "\0\0"] {
+            std::fs::write(state.join("lock"), odd).unwrap();
+            assert_eq!(Holder::read(&state), None, "{odd}");
+        }
     }
 }

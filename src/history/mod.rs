@@ -5,6 +5,7 @@
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
 pub mod discovered;
+pub mod holder;
 pub mod lock;
 pub mod log;
 pub mod notes;
@@ -20,6 +21,7 @@ mod tests;
 use bstr::BStr;
 
 pub use discovered::{Discovered, DiscoveredFile};
+pub use holder::Holder;
 pub use owed::{Owed, OwedFile};
 pub use past::{File, Now, Past};
 pub use runs::Run;
