@@ -6,6 +6,7 @@ use bstr::{BStr, BString};
 use serde_json::{Value, json};
 
 use super::Exit;
+use super::ask::going::Going;
 use super::open::{self, as_written};
 use super::options::HistoryOptions;
 use super::why::moment_ms;
@@ -42,6 +43,7 @@ pub fn history(options: HistoryOptions) -> anyhow::Result<Exit> {
         runs = store.runs().collect();
         runs.reverse();
     }
+    let going = Going::look(&state);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if options.json {
         for run in &runs {
@@ -55,8 +57,9 @@ pub fn history(options: HistoryOptions) -> anyhow::Result<Exit> {
             true => usize::MAX,
             false => SHOWN,
         };
-        text(terminal.out, &runs, &jobs, shown, &mut out)?;
+        text(terminal.out, &runs, &jobs, shown, &going, &mut out)?;
     }
+    going.tell(options.json, &mut out)?;
     out.flush()?;
     let diag = |file: &BString| {
         Diag::error("E0350", format!("nothing is known of {}", path(file)))
@@ -83,6 +86,7 @@ fn text(
     runs: &[Run],
     jobs: &[(&BStr, Last)],
     shown: usize,
+    going: &Going,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     if runs.is_empty() && jobs.is_empty() {
@@ -124,6 +128,9 @@ fn text(
         let how = match last.last_try {
             LastTry::Done => String::new(),
             LastTry::Failed => format!("  {}", style.paint(Role::Error, "failed since")),
+            LastTry::Unfinished if going.runs(key) => {
+                format!("  {}", style.paint(Role::Good, "runs now"))
+            }
             LastTry::Unfinished => format!("  {}", style.paint(Role::Error, "cut off since")),
         };
         writeln!(out, "  {when}  {took:>13}  {peak:>10}  {}{how}", path(key))?;

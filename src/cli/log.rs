@@ -1,11 +1,14 @@
 //! `flow log`: what jobs printed, from the run that last knew them.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::ask::client::{Seen, ask, who};
 use super::open::{Opened, as_written};
 use super::options::LogOptions;
 use super::{Exit, open};
@@ -13,6 +16,7 @@ use crate::history::output::{self, Printed};
 use crate::lang::{Diag, Sources};
 use crate::pattern::Listing;
 use crate::plan::{Context, Plan};
+use crate::run::ask::{Answer, Now, Question};
 use crate::ui::{Role, safe};
 
 pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
@@ -40,7 +44,7 @@ pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
             let title = format!("==> {} <==", crate::ui::path(key));
             anstream::println!("{}", terminal.out.paint(Role::Strong, title));
         }
-        show(&state, key, options.follow)?;
+        show(&state, key.as_bstr(), options.follow)?;
     }
     for job in &unknown {
         let shown = crate::ui::path(job);
@@ -58,11 +62,7 @@ pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
 }
 
 /// The key of the job that is called `path` or makes it.
-fn key_of(
-    options: &LogOptions,
-    state: &std::path::Path,
-    path: &BString,
-) -> anyhow::Result<Option<BString>> {
+fn key_of(options: &LogOptions, state: &Path, path: &BString) -> anyhow::Result<Option<BString>> {
     if output::find(state, path).is_some() {
         return Ok(Some(path.clone()));
     }
@@ -111,19 +111,66 @@ fn planned_key(opened: &Opened, path: &BStr) -> anyhow::Result<Option<BString>> 
     Ok(None)
 }
 
-fn show(state: &std::path::Path, key: &[u8], follows: bool) -> anyhow::Result<()> {
+fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
     let mut n_shown = 0;
-    let mut attempt = 0;
+    let mut shown = (PathBuf::new(), 0);
     loop {
-        let printed = output::find(state, key).unwrap_or_default();
-        if printed.attempt != attempt {
-            (n_shown, attempt) = (0, printed.attempt);
+        // Asked before the log is read: what a job printed last is then there when it has ended.
+        let stands = match follows {
+            true => stands(state, key),
+            false => Stands::Ended,
+        };
+        let mut printed = output::find(state, key).unwrap_or_default();
+        if let Stands::Unfinished { run } = &stands
+            && printed.file.file_stem() != Some(OsStr::new(run))
+        {
+            // Of an earlier run: this one's has printed nothing yet.
+            printed = Printed::default();
+        }
+        let place = (printed.file.clone(), printed.attempt);
+        if place != shown {
+            (n_shown, shown) = (0, place);
         }
         print(&printed, &mut n_shown)?;
-        if !follows || printed.has_ended {
+        let is_over = match stands {
+            Stands::Ended => true,
+            Stands::Unfinished { .. } => false,
+            Stands::Unknown => printed.has_ended,
+        };
+        if is_over {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Whether a job has still something to print.
+enum Stands {
+    /// It runs, or will: in the run whose log is called so.
+    Unfinished {
+        run: String,
+    },
+    Ended,
+    /// A run is going that cannot be asked.
+    Unknown,
+}
+
+fn stands(state: &Path, key: &BStr) -> Stands {
+    match who(state) {
+        Seen::Here(holder) if holder.is_run() => {}
+        Seen::Nobody | Seen::Here(_) => return Stands::Ended,
+        Seen::Elsewhere(_) => return Stands::Unknown,
+    }
+    let job = key.into();
+    match ask(state, Question::Job { job }) {
+        Ok((holder, Answer::Job(answer))) => match answer.now {
+            Now::Waiting { .. } | Now::Queued(_) | Now::Running(_) => {
+                Stands::Unfinished { run: holder.id }
+            }
+            _ => Stands::Ended,
+        },
+        Ok(_) => Stands::Ended,
+        Err(_) => Stands::Unknown,
     }
 }
 

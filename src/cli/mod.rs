@@ -6,6 +6,7 @@ pub mod options;
 pub mod values;
 
 mod accept;
+mod ask;
 mod cause;
 mod check;
 mod clean;

@@ -15,7 +15,7 @@ use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, Manner, judge_as, never_came};
 use super::why::accept_command;
-use super::{Exit, cause, fence, machine, open, reason, signals, touch};
+use super::{Exit, ask, cause, fence, machine, open, reason, signals, touch};
 use crate::disk::Real;
 use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
@@ -108,6 +108,9 @@ pub fn run(
     setup.grace = options.grace;
     let (executor, reports) = supervisor.open(&setup).map_err(not_started)?;
     let (sender, inbox) = mpsc::channel();
+    let id = holder.id.clone();
+    // A file system without sockets is no reason not to run: others then have signals.
+    let _listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;
     warn(&mut sinks, warnings);
@@ -126,7 +129,7 @@ pub fn run(
         executor: Box::new(executor),
         inbox,
         sinks,
-        log: Writer::new(&opened.state, holder.id),
+        log: Writer::new(&opened.state, id),
         fence: Box::new(move || {
             local::end_marked(&mark)
                 .map(drop)

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::Exit;
+use super::ask::going::Going;
 use super::look::look;
 use super::open::Opened;
 use super::options::StatusOptions;
@@ -16,35 +17,39 @@ use crate::ui::{Role, human, safe};
 use crate::workflow::RuleId;
 
 /// The states, in the order in which they are shown.
-const STATES: [&str; 5] = ["fresh", "stale", "missing", "failed", "unknown"];
+const STATES: [&str; 6] = ["fresh", "stale", "missing", "failed", "unknown", "running"];
 
 /// Jobs by their state.
 type Counts = [u64; STATES.len()];
 
 pub fn status(options: StatusOptions) -> anyhow::Result<Exit> {
     let ask = &options.ask;
-    look(
-        ask.about(),
-        &Manner::question(ask.checksum_level),
-        |looked| {
-            let (rules, lacks) = count(looked.opened, &looked.judged, looked.history);
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            match options.json {
-                true => json(looked.opened, &rules, &mut out)?,
-                false => text(looked.opened, &rules, lacks, &mut out)?,
-            }
-            out.flush()?;
-            let is_stale = rules.iter().any(|(_, counts)| counts[1..] != [0; 4]);
-            Ok(match options.check && is_stale {
-                true => Exit::Stale,
-                false => Exit::Done,
-            })
-        },
-    )
+    let manner = Manner::question(ask.checksum_level);
+    look(ask.about(), &manner, |looked| {
+        let going = Going::look(&looked.opened.state);
+        let (rules, lacks) = count(looked.opened, &looked.judged, looked.history, &going);
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        match options.json {
+            true => json(looked.opened, &rules, &mut out)?,
+            false => text(looked.opened, &rules, lacks, &mut out)?,
+        }
+        going.tell(options.json, &mut out)?;
+        out.flush()?;
+        let is_stale = rules.iter().any(|(_, counts)| counts[1..] != [0; 5]);
+        Ok(match options.check && is_stale {
+            true => Exit::Stale,
+            false => Exit::Done,
+        })
+    })
 }
 
 /// The rules that were asked for, upstream first, and how many inputs nothing makes.
-fn count(opened: &Opened, judged: &Judged, history: &Store) -> (Vec<(RuleId, Counts)>, usize) {
+fn count(
+    opened: &Opened,
+    judged: &Judged,
+    history: &Store,
+    going: &Going,
+) -> (Vec<(RuleId, Counts)>, usize) {
     let Judged {
         plan,
         wanted,
@@ -56,7 +61,10 @@ fn count(opened: &Opened, judged: &Judged, history: &Store) -> (Vec<(RuleId, Cou
             let last = history.last(plan.key(job));
             last.is_some_and(|last| last.last_try != LastTry::Done)
         };
+        // What runs has neither its old outputs nor its new ones.
+        let runs = || has_failed() && going.runs(plan.key(job));
         let state = match judge.verdict(job) {
+            Verdict::Stale(_) if runs() => 5,
             Verdict::Fresh => 0,
             Verdict::Unjudged => 4,
             Verdict::Stale(_) if has_failed() => 3,

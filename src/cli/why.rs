@@ -10,12 +10,14 @@ macro_rules! say {
 
 mod job;
 mod rule;
+mod running;
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::ask::client::{self, Seen};
 use super::follow::Consumers;
 use super::look::{About, look};
 use super::open::{Opened, as_written};
@@ -56,8 +58,10 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
             history: looked.history,
             style: terminal.out,
             accept: accept_command(&options.common),
+            run: client::who(&looked.opened.state),
             out: String::new(),
         };
+        why.going();
         let mut unknown = Vec::new();
         for (at, target) in options.targets.iter().enumerate() {
             if at > 0 && !why.out.is_empty() {
@@ -84,6 +88,8 @@ struct Why<'a> {
     style: Style,
     /// The command that accepts, for this workflow.
     accept: String,
+    /// Who holds the folder.
+    run: Seen,
     out: String,
 }
 
@@ -96,10 +102,17 @@ impl Why<'_> {
             self.rule(rule);
             return None;
         }
+        if target.starts_with(b"then:") && self.then(target) {
+            return None;
+        }
         let file = as_written(target, &self.opened.caller, &self.opened.folder);
         let id = self.judged.plan.paths.find(&file);
         if let Some(job) = id.and_then(|id| self.judged.plan.producer(id)) {
             self.job(job, BStr::new(&file));
+            return None;
+        }
+        if let Some(job) = self.judged.plan.job_of_key(target) {
+            self.job(job, target.as_bstr());
             return None;
         }
         if let Some(id) = id {
@@ -176,6 +189,9 @@ impl Why<'_> {
 
     fn behind_split(&mut self, file: &BStr) {
         self.title(&path(file), "not known yet");
+        if self.asked_behind(file) {
+            return;
+        }
         say!(
             self,
             "a split that may lead to it has to run first; `flow plan {}` shows which",

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 
+use super::running::Rest;
 use super::{SHOWN, Why, moment_ms};
 use crate::cli::diff::{self, Mark};
 use crate::cli::open::Opened;
@@ -26,6 +27,10 @@ impl Why<'_> {
         let name = &self.opened.workflow.rules[rule].name;
         let what = format!("made by `{name}`, {}", self.place(rule));
         self.title(&path(file), &what);
+        let key = self.judged.plan.key(job).to_owned();
+        if self.asked_job(key.as_bstr()) == Rest::Leave {
+            return self.follows(&[job]);
+        }
         match self.judged.judge.verdict(job) {
             Verdict::Stale(_) => self.stale(job),
             Verdict::Fresh => self.fresh(job),

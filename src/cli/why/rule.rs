@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::running::Rest;
 use super::{SHOWN, Why};
 use crate::cli::reason;
 use crate::plan::JobId;
@@ -27,6 +28,9 @@ impl Why<'_> {
         let is_open = !plan.is_complete(rule);
         let what = format!("a rule, {}", self.place(rule));
         self.title(&name, &what);
+        if self.asked_rule(&name) == Rest::Leave {
+            return;
+        }
         let n_jobs = jobs.len() as u64;
         if is_open || n_unknown > 0 {
             say!(

@@ -1,0 +1,430 @@
+//! What a run answers, in words for people: lines, not yet ended.
+
+use crate::history::Holder;
+use crate::run::ask::{
+    After, Amount, JobAnswer, Lack, Named, Now, Progress, RuleAnswer, Short, Try, Wait, Waits,
+};
+use crate::ui::{human, path, safe};
+
+/// So many kinds of wait, or of reason, are shown.
+const SHOWN: usize = 8;
+
+/// That a run is going, and how far it is where that is known.
+pub fn going(holder: &Holder, progress: Option<&Progress>) -> String {
+    let who = safe::line(holder.to_string().as_bytes());
+    let what = match holder.command.as_str() {
+        "run" => "a run is going".into(),
+        command => safe::line(format!("`flow {command}` is at work").as_bytes()),
+    };
+    let Some(progress) = progress else {
+        return format!("{what}: {who}");
+    };
+    let counts = &progress.counts;
+    let (ended, all) = (
+        human::count(counts.ended()),
+        human::counted(counts.all(), "job"),
+    );
+    let runs = human::count(counts.running);
+    let stops = match progress.is_stopping {
+        true => "; nothing new starts",
+        false => "",
+    };
+    format!("{what}: {who}; {ended} of {all} done, {runs} running{stops}")
+}
+
+/// Where a job stands.
+pub fn job(answer: &JobAnswer) -> Vec<String> {
+    match &answer.now {
+        Now::Running(now) => vec![format!("runs now, {}", under_way(now))],
+        Now::Queued(now) => vec![format!("is being started, {}", under_way(now))],
+        Now::Waiting { wait: it } => wait(it),
+        Now::Fresh => vec!["need not run, as the run that is going has found".into()],
+        Now::Done => vec!["has run well in the run that is going".into()],
+        Now::Failed { attempts } => {
+            let tries = match attempts {
+                0 | 1 => String::new(),
+                n => format!(", {n} times"),
+            };
+            vec![format!("has failed in the run that is going{tries}")]
+        }
+        Now::Skipped { because } => {
+            let job = path(&because.job);
+            vec![format!("was skipped: {job}, which it needs, has failed")]
+        }
+        Now::Cancelled => vec!["was not started: the run ends".into()],
+        Now::NotAsked => vec!["is no part of what the run that is going was asked for".into()],
+    }
+}
+
+/// `try 2 of 3, for 4.0 s (process 12)`.
+fn under_way(now: &Try) -> String {
+    let age = human::duration(now.for_s);
+    let tries = match (now.attempt, now.tries) {
+        (0 | 1, _) => String::new(),
+        (attempt, tries) => format!("try {attempt} of {tries}, "),
+    };
+    match now.pid {
+        Some(pid) => format!("{tries}for {age} (process {pid})"),
+        None => format!("{tries}for {age}"),
+    }
+}
+
+/// What a job waits for.
+fn wait(wait: &Wait) -> Vec<String> {
+    match wait {
+        Wait::Jobs { n, jobs, after } => {
+            let mut lines = match (*n, jobs.first()) {
+                (0, _) => Vec::new(),
+                (1, Some(only)) => {
+                    vec![format!(
+                        "waits for {}, which {}",
+                        path(&only.job),
+                        short(only)
+                    )]
+                }
+                (n, _) => {
+                    let mut lines = vec![format!("waits for {}:", human::counted(n, "job"))];
+                    list(&mut lines, jobs, n);
+                    lines
+                }
+            };
+            lines.extend(after.iter().map(after_rule));
+            lines
+        }
+        Wait::Splits { splits } => {
+            let mut lines = vec![waits_for_splits()];
+            list(&mut lines, splits, splits.len() as u64);
+            lines
+        }
+        Wait::Amounts { lacks } => {
+            let mut lines = Vec::new();
+            for lack in lacks {
+                lines.push(format!("waits for {}", short_of(lack)));
+                let has = |has: u64| match lack.of {
+                    Amount::MemMib => format!("has {}, ", memory(has)),
+                    Amount::Limit(_) => String::new(),
+                    Amount::Cores | Amount::Gpus => format!("has {}, ", human::count(has)),
+                };
+                list_with(&mut lines, &lack.jobs, lack.n, has);
+            }
+            lines
+        }
+        Wait::Backoff {
+            for_s,
+            attempt,
+            tries,
+        } => {
+            let time = human::duration(*for_s);
+            vec![format!(
+                "has failed, and waits {time} before try {attempt} of {tries}"
+            )]
+        }
+        Wait::Check => vec!["waits for what its rule's `check` says".into()],
+        Wait::Stopping => vec!["will not start: the run ends".into()],
+        Wait::Turn => vec!["starts now".into()],
+    }
+}
+
+fn waits_for_splits() -> String {
+    "waits for a split: what it reads is known when that has run".into()
+}
+
+/// That splits have to run before a file is known.
+pub fn behind(splits: &[Named]) -> Vec<String> {
+    let mut lines = vec!["the run that is going may come to it, when these have run:".into()];
+    list(&mut lines, splits, splits.len() as u64);
+    lines
+}
+
+fn after_rule(after: &After) -> String {
+    let rule = safe::line(after.rule.as_bytes());
+    let left = match (after.n, after.has_more) {
+        (0, _) => "not all of its jobs are known".into(),
+        (n, false) => format!("{} left", human::counted(n, "job")),
+        (n, true) => format!("{} left, and more to come", human::counted(n, "job")),
+    };
+    format!("waits for rule `{rule}`, which it comes after: {left}")
+}
+
+fn short_of(lack: &Lack) -> String {
+    let Lack {
+        wanted,
+        free,
+        total,
+        ..
+    } = lack;
+    let are = if *free == 1 { "is" } else { "are" };
+    match &lack.of {
+        Amount::Cores => {
+            let cores = human::counted(*wanted, "core");
+            format!("{cores}: {free} of {total} {are} free")
+        }
+        Amount::Gpus => {
+            let gpus = human::counted(*wanted, "gpu");
+            format!("{gpus}: {free} of {total} {are} free")
+        }
+        Amount::MemMib => {
+            let [wanted, free, total] = [wanted, free, total].map(|mib| memory(*mib));
+            format!("{wanted} of memory: {free} of {total} is free")
+        }
+        Amount::Limit(name) => {
+            let name = safe::line(name.as_bytes());
+            format!("a permit of `{name}`: {free} of {total} {are} free")
+        }
+    }
+}
+
+fn memory(mib: u64) -> String {
+    human::size(mib.saturating_mul(1 << 20))
+}
+
+/// Adds a line for each job, and one for those that are not named.
+fn list(lines: &mut Vec<String>, jobs: &[Named], n: u64) {
+    list_with(lines, jobs, n, |_| String::new());
+}
+
+/// As [`list`], each with what it has.
+fn list_with(lines: &mut Vec<String>, jobs: &[Named], n: u64, has: impl Fn(u64) -> String) {
+    lines.extend(jobs.iter().map(|job| {
+        let has = job.has.map(&has).unwrap_or_default();
+        format!("    {}  {has}{}", path(&job.job), short(job))
+    }));
+    let n_more = n.saturating_sub(jobs.len() as u64);
+    if n_more > 0 {
+        lines.push(format!("    and {} more", human::count(n_more)));
+    }
+}
+
+/// `runs for 3.2 s`.
+fn short(job: &Named) -> String {
+    let age = job.for_s.map(human::duration);
+    match (job.state, age) {
+        (Short::Running, Some(age)) => format!("runs for {age}"),
+        (Short::Running, None) => "runs".into(),
+        (Short::Queued, _) => "is being started".into(),
+        (Short::Waiting, _) => "waits too".into(),
+        (Short::Unknown, _) => "is behind a split itself".into(),
+        (Short::Fresh, _) => "is fresh".into(),
+        (Short::Done, _) => "has run well".into(),
+        (Short::Failed, _) => "has failed".into(),
+        (Short::Skipped, _) => "was skipped".into(),
+        (Short::Cancelled, _) => "was not started".into(),
+        (Short::NotAsked, _) => "is no part of the run".into(),
+    }
+}
+
+/// The jobs of a rule: counts, what they wait for, why they run.
+pub fn rule(answer: &RuleAnswer) -> Vec<String> {
+    let counts = &answer.counts;
+    let counts = [
+        (counts.done, "done"),
+        (counts.running, "running"),
+        (counts.waiting, "waiting"),
+        (counts.unknown, "behind a split"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.cancelled, "not started"),
+        (counts.fresh, "fresh"),
+        (counts.not_asked, "not asked for"),
+    ];
+    let counts = counts.iter().filter(|(n, _)| *n > 0);
+    let counts = counts.map(|(n, what)| format!("{} {what}", human::count(*n)));
+    let mut counts: Vec<String> = counts.collect();
+    if counts.is_empty() {
+        counts.push("no job is known yet".into());
+    }
+    let mut lines = vec![counts.join(", ")];
+    if answer.has_more {
+        lines.push("not all of its jobs are known: a split has to run first".into());
+    }
+    for waits in answer.waits.iter().take(SHOWN) {
+        lines.push(common(waits));
+    }
+    for reasons in answer.because.iter().take(SHOWN) {
+        let text = safe::line(reasons.because.text.as_bytes());
+        let job = path(&reasons.job);
+        lines.push(match reasons.n {
+            1 => format!("{job} runs because {text}"),
+            n => {
+                let n = human::counted(n, "job");
+                format!("{n} run, such as {job}: {text}")
+            }
+        });
+    }
+    lines
+}
+
+/// What jobs have in common that wait.
+fn common(waits: &Waits) -> String {
+    let n = human::counted(waits.n, "job");
+    let verb = if waits.n == 1 { "waits" } else { "wait" };
+    let example = path(&waits.job);
+    match (&waits.wait, &waits.rule) {
+        (Wait::Jobs { jobs, .. }, Some(rule)) => {
+            let rule = safe::line(rule.as_bytes());
+            let before = match jobs.first() {
+                Some(first) => format!(" for {}, which {}", path(&first.job), short(first)),
+                None => String::new(),
+            };
+            format!("{n} {verb} for rule `{rule}`, such as {example}{before}")
+        }
+        (Wait::Amounts { lacks }, _) if !lacks.is_empty() => {
+            let lack = &lacks[0];
+            let holders = human::counted(lack.n, "job");
+            let have = if lack.n == 1 { "has" } else { "have" };
+            format!(
+                "{n} {verb} for {}; {holders} {have} the rest",
+                short_of(lack)
+            )
+        }
+        (it, _) => {
+            let first = wait(it).into_iter().next().unwrap_or_default();
+            format!("{n}, such as {example}: {first}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::ask::{Because, Counts, Reasons};
+
+    fn named(job: &str, state: Short, for_s: Option<f64>) -> Named {
+        Named {
+            job: job.into(),
+            rule: "r".into(),
+            state,
+            for_s,
+            has: None,
+        }
+    }
+
+    fn says(now: Now) -> String {
+        let answer = JobAnswer {
+            job: "out/a".into(),
+            rule: "r".into(),
+            now,
+            because: None,
+        };
+        job(&answer).join("\n")
+    }
+
+    #[test]
+    fn each_wait_has_its_words() {
+        let running = named("a b", Short::Running, Some(3.21));
+        let waiting = named("\u{1b}[31m", Short::Waiting, None);
+        let lack = |of, wanted, free, total| Lack {
+            of,
+            wanted,
+            free,
+            total,
+            n: 9,
+            jobs: vec![Named {
+                has: Some(3),
+                ..running.clone()
+            }],
+        };
+        let waits = [
+            Wait::Jobs {
+                n: 1,
+                jobs: vec![running.clone()],
+                after: vec![],
+            },
+            Wait::Jobs {
+                n: 4,
+                jobs: vec![running.clone(), waiting],
+                after: vec![After {
+                    rule: "x".into(),
+                    n: 2,
+                    has_more: true,
+                }],
+            },
+            Wait::Splits {
+                splits: vec![running.clone()],
+            },
+            Wait::Amounts {
+                lacks: vec![
+                    lack(Amount::Limit("net".into()), 1, 0, 2),
+                    lack(Amount::MemMib, 2048, 1, 3000),
+                    lack(Amount::Cores, 4, 1, 8),
+                ],
+            },
+            Wait::Backoff {
+                for_s: 28.04,
+                attempt: 2,
+                tries: 3,
+            },
+        ];
+        let said: Vec<String> = waits.map(|wait| says(Now::Waiting { wait })).into();
+        insta::assert_snapshot!(said.join("\n--\n"), @r"
+        waits for 'a b', which runs for 3.2 s
+        --
+        waits for 4 jobs:
+            'a b'  runs for 3.2 s
+            $'\x1b[31m'  waits too
+            and 2 more
+        waits for rule `x`, which it comes after: 2 jobs left, and more to come
+        --
+        waits for a split: what it reads is known when that has run
+            'a b'  runs for 3.2 s
+        --
+        waits for a permit of `net`: 0 of 2 are free
+            'a b'  runs for 3.2 s
+            and 8 more
+        waits for 2.0 GiB of memory: 1.0 MiB of 2.9 GiB is free
+            'a b'  has 3.0 MiB, runs for 3.2 s
+            and 8 more
+        waits for 4 cores: 1 of 8 is free
+            'a b'  has 3, runs for 3.2 s
+            and 8 more
+        --
+        has failed, and waits 28.0 s before try 2 of 3
+        ");
+    }
+
+    #[test]
+    fn a_rule_says_the_most_common_first_as_it_got_it() {
+        let answer = RuleAnswer {
+            rule: "r".into(),
+            counts: Counts {
+                done: 1200,
+                running: 2,
+                waiting: 9,
+                ..Counts::default()
+            },
+            has_more: false,
+            waits: vec![
+                Waits {
+                    n: 7,
+                    rule: Some("trim".into()),
+                    job: "out/b".into(),
+                    wait: Wait::Jobs {
+                        n: 2,
+                        jobs: vec![named("t/b", Short::Running, Some(4.0))],
+                        after: vec![],
+                    },
+                },
+                Waits {
+                    n: 2,
+                    rule: None,
+                    job: "out/c".into(),
+                    wait: Wait::Check,
+                },
+            ],
+            because: vec![Reasons {
+                n: 11,
+                job: "out/b".into(),
+                because: Because {
+                    reason: "recipe_changed".into(),
+                    text: "the recipe was changed".into(),
+                },
+            }],
+        };
+        insta::assert_snapshot!(rule(&answer).join("\n"), @r"
+        1,200 done, 2 running, 9 waiting
+        7 jobs wait for rule `trim`, such as out/b for t/b, which runs for 4.0 s
+        2 jobs, such as out/c: waits for what its rule's `check` says
+        11 jobs run, such as out/b: the recipe was changed
+        ");
+    }
+}

@@ -1,0 +1,219 @@
+//! A run that is going, asked from another terminal.
+
+mod common;
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use common::{Project, end};
+
+/// Jobs that run until there is a file `go`, one at a time.
+const WAITS: &str = "\
+jobs_limit net = 1
+
+[jobs_limit net]
+transform get: in/* -> got/{name}
+    touch begun.{name}; until [ -e go ]; do sleep 0.02; done; cp {input} {output}
+
+merge all: get -> total
+    cat {input} > {output}
+";
+
+fn waits() -> Project {
+    let project = Project::new(WAITS);
+    project.write("in/a", "1\n").write("in/b", "2\n");
+    project
+}
+
+/// Starts a run, and comes back when the first job runs and can be asked about.
+fn start(project: &Project, args: &[&str], begun: &str) -> Child {
+    let run = project.start(&[&["run"], args].concat());
+    project.wait_for(begun);
+    run
+}
+
+fn go(project: &Project) {
+    fs::write(project.path("go"), "").unwrap();
+}
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn a_run_says_what_its_jobs_do_and_wait_for() {
+    let project = waits();
+    let run = start(&project, &["-j4"], "begun.a");
+    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
+    let out = why("got/a");
+    says(
+        &out,
+        &[
+            "a run is going: process ",
+            "; 0 of 3 jobs done, 1 running\n",
+            "got/a  made by `get`, workflow.flow:4\nruns now, for ",
+            "(process ",
+            "\nruns because got/a is missing\n",
+            "1 job follows from it",
+        ],
+    );
+    says(
+        &why("got/b"),
+        &[
+            "waits for a permit of `net`: 0 of 1 are free\n    got/a  runs for ",
+            "\nruns because got/b is missing\n",
+        ],
+    );
+    says(
+        &why("total"),
+        &[
+            "waits for 2 jobs:\n    got/a  runs for ",
+            "\n    got/b  waits too\n",
+        ],
+    );
+    says(
+        &why("get"),
+        &[
+            "1 running, 1 waiting\n",
+            "1 job waits for a permit of `net`: 0 of 1 are free; 1 job has the rest\n",
+            "2 jobs run, such as got/a: got/a is missing\n",
+        ],
+    );
+    says(&why("in/a"), &["a source"]);
+    go(&project);
+    end(run).expect(0);
+    let out = why("got/a");
+    assert!(
+        !out.contains("a run is going") && out.contains("is fresh"),
+        "{out}"
+    );
+    assert!(!project.has(".flow/socket"));
+}
+
+#[test]
+fn those_who_only_look_say_that_a_run_is_going() {
+    let project = waits();
+    let run = start(&project, &[], "begun.a");
+    let out = project.flow(&["status"]).expect(0).out;
+    let rows: Vec<Vec<&str>> = out
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[0], ["fresh", "stale", "missing", "running"], "{out}");
+    assert_eq!(rows[1], ["get", "-", "-", "1", "1"], "{out}");
+    says(
+        &out,
+        &[
+            "\na run is going: process ",
+            "0 of 3 jobs done, 1 running\n",
+        ],
+    );
+    let ended = project.flow(&["status", "--json"]).expect(0);
+    assert_eq!(ended.out.lines().count(), 2);
+    says(&ended.out, &["\"running\":1"]);
+    says(&ended.err, &["note: a run is going"]);
+    let out = project.flow(&["history"]).expect(0).out;
+    says(&out, &["got/a  runs now\n", "\na run is going: process "]);
+    project.flow(&["run"]).expect(5).says(&[
+        "another run holds",
+        "process",
+        " since 20",
+        "hint: `flow why FILE`",
+    ]);
+    go(&project);
+    end(run).expect(0);
+    let out = project.flow(&["status"]).expect(0).out;
+    assert!(!out.contains("going") && !out.contains("running"), "{out}");
+}
+
+#[test]
+fn what_is_behind_a_split_says_which_runs() {
+    let project = Project::new(
+        "split parts: ./list -> parts/*.p\n    \
+         touch begun; until [ -e go ]; do sleep 0.02; done; touch {output.dir}/1.p\n\n\
+         transform each: parts suffix .p -> .d\n    cp {input} {output}\n\n\
+         merge all: each -> all\n    cat {input} > {output}\n",
+    );
+    project.write("list", "");
+    let run = start(&project, &[], "begun");
+    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
+    let split = "    'parts/*.p'  runs for ";
+    says(&why("parts/1.d"), &["not known yet", split]);
+    // The rule and its file have one name.
+    says(&why("./all"), &["waits for a split", split]);
+    says(&why("all"), &["1 behind a split\n", "a rule"]);
+    says(&why("parts/1.p"), &["made by `parts`", "\nruns now, "]);
+    go(&project);
+    end(run).expect(0);
+}
+
+#[test]
+fn what_a_rule_does_at_its_end_is_told_too() {
+    let project = Project::new(
+        "[then \"touch begun; until [ -e go ]; do sleep 0.02; done\"]\n\
+         originate one -> b\n    touch {output}\n\n\
+         [after one]\noriginate two -> c\n    touch {output}; until [ -e go ]; do sleep 0.02; done\n",
+    );
+    let run = start(&project, &["-j1"], "begun");
+    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
+    says(
+        &why("then:one"),
+        &["what `one` does once, when its jobs are done\nruns now, for "],
+    );
+    says(
+        &why("c"),
+        &["waits for 1 core: 0 of 1 are free\n    then:one  "],
+    );
+    project.flow(&["why", "then:two"]).expect(4);
+    go(&project);
+    end(run).expect(0);
+}
+
+#[test]
+fn those_who_ask_slowly_hold_nobody_up() {
+    let project = waits();
+    let run = start(&project, &[], "begun.a");
+    let socket = project.path(".flow/socket");
+    let _slow: Vec<UnixStream> = (0..20)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    go(&project);
+    let start = Instant::now();
+    end(run).expect(0);
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_log_is_followed_from_before_the_job_prints_until_it_ends() {
+    let project = Project::new(
+        "transform say: ./in -> out\n    touch begun; \
+         until [ -e go ]; do sleep 0.02; done; echo said $(cat {input}); touch {output}\n",
+    );
+    project.write("in", "once");
+    go(&project);
+    project.flow(&["run"]).expect(0);
+    assert_eq!(
+        project.flow(&["log", "-f", "out"]).expect(0).out,
+        "said once\n"
+    );
+    for file in ["go", "begun"] {
+        fs::remove_file(project.path(file)).unwrap();
+    }
+    fs::write(project.path("in"), "twice").unwrap();
+    let run = start(&project, &[], "begun");
+    let follower = project.start(&["log", "-f", "out"]);
+    // It has asked once when the run has answered somebody else after it was started.
+    project.flow(&["why", "out"]).expect(0);
+    go(&project);
+    end(run).expect(0);
+    assert_eq!(end(follower).expect(0).out, "said twice\n");
+}
