@@ -1,4 +1,4 @@
-//! A run that is going, asked from another terminal.
+//! A run that is going, asked and ended from another terminal.
 
 mod common;
 
@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Project, end};
+use common::{Project, end, signal, wait_until};
+use rustix::process::Signal;
 
 /// Jobs that run until there is a file `go`, one at a time.
 const WAITS: &str = "\
@@ -132,6 +133,31 @@ fn those_who_only_look_say_that_a_run_is_going() {
 }
 
 #[test]
+fn cores_and_the_time_before_another_try_are_told() {
+    let project = Project::new(
+        "[cores 2, priority 1]\noriginate big -> big\n    touch begun; until [ -e go ]; do sleep 0.02; done; \
+         touch {output}\n\noriginate small -> small\n    touch {output}\n",
+    );
+    let run = start(&project, &["-j2"], "begun");
+    let out = project.flow(&["why", "small/../small"]).expect(0).out;
+    says(
+        &out,
+        &["waits for 1 core: 0 of 2 are free\n    big  has 2, runs for "],
+    );
+    go(&project);
+    end(run).expect(0);
+    let project = Project::new("[retries 1, backoff 1h]\noriginate again -> again\n    exit 3\n");
+    let run = project.start(&["run"]);
+    wait_until("the first try", || {
+        let out = project.flow(&["why", "again"]).expect(0).out;
+        out.contains("has failed, and waits 59 min ") && out.contains(" before try 2 of 2\n")
+    });
+    let out = project.flow(&["stop", "--wait"]).expect(0).out;
+    says(&out, &["to end; no job was running\nit has ended\n"]);
+    end(run).expect(143).says(&["`flow stop` ends the run"]);
+}
+
+#[test]
 fn what_is_behind_a_split_says_which_runs() {
     let project = Project::new(
         "split parts: ./list -> parts/*.p\n    \
@@ -172,6 +198,140 @@ fn what_a_rule_does_at_its_end_is_told_too() {
     project.flow(&["why", "then:two"]).expect(4);
     go(&project);
     end(run).expect(0);
+}
+
+#[test]
+fn a_run_that_is_drained_finishes_what_runs() {
+    let project = waits();
+    let run = start(&project, &[], "begun.a");
+    let out = project.flow(&["stop", "--drain"]).expect(0).out;
+    says(
+        &out,
+        &[
+            "asked the run, process ",
+            " to start nothing new",
+            "1 job was running\n",
+        ],
+    );
+    says(
+        &project.flow(&["why", "got/b"]).expect(0).out,
+        &["; nothing new starts\n", "will not start: the run ends\n"],
+    );
+    go(&project);
+    end(run)
+        .expect(1)
+        .says(&["`flow stop --drain`: what runs may finish"]);
+    assert!(project.has("got/a") && !project.has("got/b"));
+}
+
+#[test]
+fn a_run_that_is_stopped_twice_ends_at_once() {
+    let project = Project::new(
+        "originate one -> b\n    trap '' TERM; touch begun; while :; do sleep 0.02; done\n",
+    );
+    let run = start(&project, &["--grace", "1h"], "begun");
+    let stop = |args: &[&str]| project.flow(&[&["stop"], args].concat()).expect(0).out;
+    says(&stop(&[]), &["to end; 1 job was running\n"]);
+    says(
+        &project.flow(&["why", "b"]).expect(0).out,
+        &["; nothing new starts\n", "runs now, "],
+    );
+    let out = stop(&["--wait"]);
+    says(
+        &out,
+        &["once more: it kills what runs; 1 job was running\nit has ended\n"],
+    );
+    end(run).expect(143).says(&["one b"]);
+    let ended = project.flow(&["stop"]).expect(4);
+    ended.says(&["error: no run is going in "]);
+}
+
+#[test]
+fn without_a_socket_there_are_signals() {
+    for (args, status, name) in [
+        (&["stop", "--wait"][..], 143, "SIGTERM"),
+        (&["stop", "--drain"], 1, "SIGUSR1"),
+    ] {
+        let project = waits();
+        let run = start(&project, &[], "begun.a");
+        fs::remove_file(project.path(".flow/socket")).unwrap();
+        let out = project.flow(&["why", "got/b"]).expect(0).out;
+        says(
+            &out,
+            &["a run is going: process ", "; it listens to no questions\n"],
+        );
+        says(&project.flow(&["status"]).expect(0).out, &["running"]);
+        let out = project.flow(args).expect(0).out;
+        says(&out, &[&format!("sent {name} to the run, process ")]);
+        go(&project);
+        end(run).expect(status);
+    }
+}
+
+#[test]
+fn a_run_is_found_by_its_state_folder_however_long_that_is_called() {
+    let project = waits();
+    let long = ["elsewhere", &"x".repeat(200), &"y".repeat(200)].join("/");
+    let run = start(&project, &["--state-dir", &long], "begun.a");
+    project.flow(&["stop"]).expect(4);
+    let why = project
+        .flow(&["why", "got/b", "--state-dir", &long])
+        .expect(0);
+    says(&why.out, &["waits for a permit of `net`"]);
+    project.flow(&["stop", "--state-dir", &long]).expect(0);
+    end(run).expect(143);
+    assert!(!project.path(long).join("socket").exists());
+}
+
+#[test]
+fn a_run_that_was_killed_is_over_and_the_next_one_says_so() {
+    let project = waits();
+    let run = start(&project, &[], "begun.a");
+    let id = run.id();
+    signal(&run, Signal::KILL);
+    end(run).expect(137);
+    assert!(project.has(".flow/socket"));
+    let out = project.flow(&["why", "got/a"]).expect(0).out;
+    assert!(!out.contains("going"), "{out}");
+    project.flow(&["stop"]).expect(4).says(&["no run is going"]);
+    go(&project);
+    let note = format!("the run before this one, process {id} on ");
+    project
+        .flow(&["run"])
+        .expect(0)
+        .says(&[&note, "was cut off"]);
+    let ended = project.flow(&["run"]).expect(0);
+    assert!(!ended.err.contains("cut off"), "{}", ended.err);
+}
+
+#[test]
+fn a_run_on_another_host_is_named_and_left_alone() {
+    let project = waits();
+    let run = start(&project, &[], "begun.a");
+    fs::remove_file(project.path(".flow/socket")).unwrap();
+    let lock = project.read(".flow/lock");
+    let mut holder: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    holder["host"] = "far-away".into();
+    holder["machine"] = "another".into();
+    fs::write(project.path(".flow/lock"), holder.to_string()).unwrap();
+    let ended = project.flow(&["stop"]).expect(5);
+    ended.says(&[
+        "on far-away since 20",
+        "cannot be reached from here",
+        "`kill -TERM ",
+    ]);
+    let out = project.flow(&["why", "got/b"]).expect(0).out;
+    says(
+        &out,
+        &["on far-away since 20", "it can be asked there only"],
+    );
+    project
+        .flow(&["run"])
+        .expect(5)
+        .says(&["another run holds", "on far-away since"]);
+    fs::write(project.path(".flow/lock"), lock).unwrap();
+    signal(&run, Signal::TERM);
+    end(run).expect(143);
 }
 
 #[test]

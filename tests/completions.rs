@@ -57,6 +57,8 @@ fn commands_rules_files_params_and_codes_are_offered() {
     project.write("raw/a.txt", "").write("raw/b.txt", "");
     for (line, expected) in [
         ("flow che", vec!["check"]),
+        ("flow st", vec!["status", "stop"]),
+        ("flow stop --d", vec!["--drain"]),
         ("flow run u", vec!["up"]),
         ("flow run rep", vec!["report"]),
         ("flow plan a", vec!["all", "all.txt"]),

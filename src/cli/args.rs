@@ -14,7 +14,7 @@ use super::completions::Completer;
 use super::explain::{self, Page};
 use super::options::{self, Format, Param, Progress, Request, ShellName, Variable};
 use super::state_args::{
-    self, AcceptArgs, CleanArgs, HistoryArgs, StatusArgs, WhatIfArgs, WhyArgs,
+    self, AcceptArgs, CleanArgs, HistoryArgs, StatusArgs, StopArgs, WhatIfArgs, WhyArgs,
 };
 use super::values;
 use crate::ui::When;
@@ -138,6 +138,10 @@ pub(super) enum Typed {
     #[command(before_long_help = state_args::STATUS_EXAMPLES)]
     #[command(override_usage = "flow status [WORKFLOW] [TARGET]... [OPTIONS]")]
     Status(StatusArgs),
+    /// End the run that is going here, from another terminal
+    #[command(before_long_help = state_args::STOP_EXAMPLES)]
+    #[command(override_usage = "flow stop [WORKFLOW] [OPTIONS]")]
+    Stop(StopArgs),
     /// Take targets as fresh as they are
     #[command(before_long_help = state_args::ACCEPT_EXAMPLES)]
     #[command(override_usage = "flow accept [WORKFLOW] [TARGET]... [OPTIONS]")]
@@ -469,12 +473,13 @@ pub fn parse_from(
 }
 
 /// The whole command line. What every command's short help says is not said beside their list, which
-/// has to fit on a screen.
+/// has to fit on a screen, nor that there is a version.
 fn command() -> Command {
     let mut flow = Cli::command();
     // Commands get their own copies of what they share.
     flow.build();
-    let is_shared = |arg: &Arg| ["verbose", "quiet", "color"].contains(&arg.get_id().as_str());
+    let is_shared =
+        |arg: &Arg| ["verbose", "quiet", "color", "version"].contains(&arg.get_id().as_str());
     flow.mut_args(|arg| match is_shared(&arg) {
         true => arg.hide_short_help(true),
         false => arg,

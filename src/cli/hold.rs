@@ -87,4 +87,9 @@ fn explain(opened: &Opened, holder: Option<&Holder>) {
         command => format!("`flow {command}` holds {folder}: {who}"),
     };
     anstream::eprintln!("error: {}", crate::ui::safe::line(line.as_bytes()));
+    if what == "run" {
+        anstream::eprintln!(
+            "hint: `flow why FILE` asks it what FILE waits for, `flow stop` ends it"
+        );
+    }
 }

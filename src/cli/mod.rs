@@ -33,6 +33,7 @@ mod run;
 mod signals;
 mod state_args;
 mod status;
+mod stop;
 mod targets;
 mod touch;
 mod why;
@@ -98,6 +99,7 @@ pub fn main() -> ExitCode {
         Request::Fmt(options) => fmt::fmt(options),
         Request::Why(options) => why::why(options),
         Request::Status(options) => status::status(options),
+        Request::Stop(options) => stop::stop(options),
         Request::Accept(options) => accept::accept(options),
         Request::History(options) => history::history(options),
         Request::Clean(options) => clean::clean(options),

@@ -40,6 +40,7 @@ pub enum Request {
     Fmt(FmtOptions),
     Why(AskOptions),
     Status(StatusOptions),
+    Stop(StopOptions),
     Accept(AskOptions),
     History(HistoryOptions),
     Clean(CleanOptions),
@@ -274,6 +275,17 @@ pub struct StatusOptions {
     pub json: bool,
 }
 
+/// `flow stop`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StopOptions {
+    pub common: Common,
+    pub place: Place,
+    /// What runs may finish.
+    pub drains: bool,
+    /// Until the run has ended.
+    pub waits: bool,
+}
+
 /// `flow clean`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CleanOptions {
@@ -373,6 +385,12 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             ask: ask(common, args.ask, variable)?,
             check: args.check,
             json: args.json,
+        })),
+        Typed::Stop(args) => Ok(Request::Stop(StopOptions {
+            common: only_workflow(common, args.workflow.words)?,
+            place: place(args.place, variable),
+            drains: args.drain,
+            waits: args.wait,
         })),
         Typed::Clean(args) => Ok(Request::Clean(CleanOptions {
             common: only_workflow(common, args.workflow.words)?,

@@ -1,4 +1,5 @@
-//! What can be typed behind the commands about state: `why`, `status`, `accept`, `clean`, `history`.
+//! What can be typed behind the commands about state: `why`, `status`, `stop`, `accept`, `clean`,
+//! `history`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +15,9 @@ pub const WHY_EXAMPLES: &str = "\
 Examples:
   flow why report.tsv           why report.tsv would be made again, or why not
   flow why trim                 the same for all jobs of rule trim
-  flow why trim --set q=30      if param q were 30";
+  flow why trim --set q=30      if param q were 30
+
+While a run is going, it is asked what the job or the rule's jobs wait for.";
 
 /// What is judged, and by which rules.
 #[derive(Args, Debug)]
@@ -56,6 +59,26 @@ pub(super) struct StatusArgs {
     /// One JSON object per rule
     #[arg(long)]
     pub json: bool,
+}
+
+pub const STOP_EXAMPLES: &str = "\
+Examples:
+  flow stop                     end the run that is going here; once more ends it at once
+  flow stop --drain             let what runs finish, and start nothing new
+  flow stop --wait && flow run  begin again when it has ended";
+
+#[derive(Args, Debug)]
+pub(super) struct StopArgs {
+    #[command(flatten)]
+    pub workflow: WorkflowArg,
+    /// Let what runs finish, and start nothing new
+    #[arg(long)]
+    pub drain: bool,
+    /// Come back when the run has ended
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }
 
 pub const ACCEPT_EXAMPLES: &str = "\

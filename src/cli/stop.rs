@@ -1,0 +1,146 @@
+//! `flow stop`: ends the run that holds the folder, from another terminal.
+//!
+//! The run is asked by its socket. Where it has none (not every file system supports them), it gets
+//! the signal that does the same, when it is a process of this host.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::Exit;
+use super::ask::client::{Seen, Silence, ask, who};
+use super::open;
+use super::options::StopOptions;
+use crate::exec::local::{Sent, look, send};
+use crate::history::Holder;
+use crate::run::ask::{Answer, Ending, How, Question};
+use crate::ui::{human, safe};
+
+pub fn stop(options: StopOptions) -> anyhow::Result<Exit> {
+    open::change_folder(&options.common)?;
+    let (_, folder, state) = open::places(&options.common, &options.place)?;
+    let question = match options.drains {
+        true => Question::Drain,
+        false => Question::Stop,
+    };
+    let holder = match ask(&state, question) {
+        Ok((holder, answer)) => {
+            anstream::println!("{}", asked(&holder, &answer));
+            holder
+        }
+        Err(silence) => match by_signal(&folder, &state, silence, options.drains) {
+            Ok(holder) => holder,
+            Err(exit) => return Ok(exit),
+        },
+    };
+    if options.waits {
+        wait(&state, &holder);
+        anstream::println!("it has ended");
+    }
+    Ok(Exit::Done)
+}
+
+fn shown(holder: &Holder) -> String {
+    safe::line(holder.to_string().as_bytes())
+}
+
+/// What the run says that it does.
+fn asked(holder: &Holder, answer: &Answer) -> String {
+    let who = shown(holder);
+    let Answer::Ending(Ending { how, n_running }) = answer else {
+        return format!("asked {who}, which answered something else");
+    };
+    let ran = match n_running {
+        0 => "no job was running".into(),
+        1 => "1 job was running".into(),
+        n => format!("{} jobs were running", human::count(*n)),
+    };
+    match how {
+        How::End => format!("asked the run, {who}, to end; {ran}"),
+        How::Drain => {
+            format!("asked the run, {who}, to start nothing new and to end with what runs; {ran}")
+        }
+        How::Kill => format!("asked the run, {who}, once more: it kills what runs; {ran}"),
+    }
+}
+
+/// Ends the run by a signal. `Err` is an exit that was explained.
+fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Result<Holder, Exit> {
+    let (name, signal) = match drains {
+        true => ("USR1", Signal::USR1),
+        false => ("TERM", Signal::TERM),
+    };
+    if let Silence::Foreign(user) = silence {
+        anstream::eprintln!(
+            "error: the socket in `{}` is listened to by another user (number {user}), and was not \
+             asked",
+            state.display()
+        );
+        return Err(Exit::Held);
+    }
+    let holder = match who(state) {
+        Seen::Nobody => {
+            anstream::eprintln!("error: no run is going in `{}`", folder.display());
+            return Err(Exit::NoSuchTarget);
+        }
+        Seen::Elsewhere(holder) => {
+            let drain = if drains { " --drain" } else { "" };
+            anstream::eprintln!(
+                "error: the run, {}, cannot be reached from here\n\
+                 hint: on {} (in the same container, where it is in one), \
+                 `flow stop{drain}` or `kill -{name} {}` ends it",
+                shown(&holder),
+                safe::line(holder.host.as_bytes()),
+                holder.pid
+            );
+            return Err(Exit::Held);
+        }
+        Seen::Here(holder) => holder,
+    };
+    if !holder.is_run() {
+        let command = safe::line(holder.command.as_bytes());
+        anstream::eprintln!(
+            "error: no run is going; `flow {command}`, {}, holds the folder, and ends by itself",
+            shown(&holder)
+        );
+        return Err(Exit::NoSuchTarget);
+    }
+    if let Silence::Mute = silence {
+        anstream::eprintln!(
+            "error: the run, {}, was asked and does not answer: it may be stopped (Ctrl-Z), or busy\n\
+             hint: `kill -{name} {}` sends it a signal that does the same",
+            shown(&holder),
+            holder.pid
+        );
+        return Err(Exit::Held);
+    }
+    let process = look(holder.pid as i32).filter(|process| process.started == holder.started);
+    match process.map(|process| send(&process, signal)) {
+        Some(Sent::Yes) => {
+            let who = shown(&holder);
+            anstream::println!("sent SIG{name} to the run, {who}, which listens to no questions");
+            Ok(holder)
+        }
+        Some(Sent::Forbidden) => {
+            let who = shown(&holder);
+            anstream::eprintln!("error: the run, {who}, is another user's");
+            Err(Exit::Held)
+        }
+        Some(Sent::Gone) | None => {
+            anstream::println!("the run, {}, has just ended", shown(&holder));
+            Ok(holder)
+        }
+    }
+}
+
+/// Waits until the run holds the folder no more.
+fn wait(state: &Path, holder: &Holder) {
+    let is_it = || match who(state) {
+        Seen::Nobody => false,
+        Seen::Here(now) | Seen::Elsewhere(now) => now == *holder,
+    };
+    while is_it() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
