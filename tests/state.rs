@@ -1,6 +1,8 @@
 //! What flow knows of the state of things, and how people ask for it or set it right.
 
 mod common;
+#[path = "state/orphans.rs"]
+mod orphans;
 
 use std::fs;
 use std::time::Duration;
@@ -616,54 +618,4 @@ fn a_run_says_first_when_much_hangs_on_one_cause() {
     project.write("in/1.txt", "changed\n");
     let ended = project.flow(&["run", "--set", "flag=y"]).expect(0);
     assert!(!ended.err.contains("because"), "{}", ended.err);
-}
-
-const BY_GLOB: &str = "\
-transform upper: in/*.txt suffix .txt -> out/{stem}.up
-    tr a-z A-Z < {input} > {output}
-
-transform twice: out/*.up suffix .up -> out/{stem}.two
-    cat {input} {input} > {output}
-
-merge all: out/*.two -> all
-    cat {input} /dev/null > {output}
-";
-
-#[test]
-fn an_orphan_is_no_item_of_a_glob() {
-    let project = Project::new(BY_GLOB);
-    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
-    project.flow(&["run"]).expect(0);
-    fs::remove_file(project.path("in/a.txt")).unwrap();
-    project
-        .flow(&["run"])
-        .expect(0)
-        .says(&["out/a.up", "made once", "out/a.two"]);
-    assert_eq!(project.read("all"), "B\nB\n");
-    assert_eq!(project.planned(&[]), [""; 0]);
-    // One that somebody has changed or touched is theirs.
-    project.write("out/a.up", "mine\n");
-    project.flow(&["run"]).expect(0);
-    assert_eq!(project.read("all"), "mine\nmine\nB\nB\n");
-    assert_eq!(project.planned(&[]), [""; 0]);
-}
-
-#[test]
-fn orphans_are_told_from_what_others_made() {
-    let project = Project::new(BY_GLOB);
-    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
-    project.flow(&["run"]).expect(0);
-    // A rule may be renamed, and another workflow goes on from what this one made.
-    project.write("workflow.flow", BY_GLOB.replace("upper:", "loud:"));
-    assert_eq!(project.planned(&[]), [""; 0]);
-    project.write(
-        "other.flow",
-        "merge joined: out/*.two -> joined\n    cat {input} > {output}\n",
-    );
-    project.flow(&["run", "other.flow"]).expect(0);
-    assert_eq!(project.read("joined"), "A\nA\nB\nB\n");
-    // Without history nothing is known to be one.
-    fs::remove_file(project.path("in/a.txt")).unwrap();
-    fs::remove_dir_all(project.path(".flow")).unwrap();
-    assert_eq!(project.planned(&[]), [""; 0]);
 }

@@ -10,6 +10,7 @@ use super::Exit;
 use super::hold::{Held, hold};
 use super::open::{self, Opened};
 use super::options::{CleanOptions, Force};
+use super::orphans::maker;
 use super::targets::{self, Judged, Manner, judge_as};
 use crate::disk::{Disk, DiskMut, Real};
 use crate::history::{File, History, Store};
@@ -186,7 +187,7 @@ fn find(
         rules.extend(of_temp.map(|(id, _)| id));
     }
     match (options.orphans, options.temp && rules.is_empty()) {
-        (true, _) => search.orphans(&judged, context, history)?,
+        (true, _) => search.orphans(&judged, context, history, &opened.name)?,
         (false, true) => {}
         (false, false) => search.made(&judged, context, history, &rules)?,
     }
@@ -271,16 +272,24 @@ impl Search<'_> {
         judged: &Judged,
         context: Context,
         history: &Store,
+        workflow: &BString,
     ) -> anyhow::Result<()> {
         let plan = &judged.plan;
         let read: HashSet<PathId> = (plan.jobs.ids())
             .flat_map(|job| plan.inputs(job).iter().copied())
             .collect();
-        for (_, last) in history.jobs() {
-            for file in last.past.into_iter().flat_map(|past| past.outputs()) {
+        for past in history.jobs().filter_map(|(_, last)| last.past) {
+            for file in past.outputs() {
                 let name = BStr::new(file.path);
                 let id = plan.paths.find(name);
                 if Wanted::default().add_file(plan, context, name) {
+                    continue;
+                }
+                if maker(history, &past).is_some_and(|maker| maker != *workflow) {
+                    if self.disk.is_there(without_slash(name))? {
+                        let why = "another workflow made it";
+                        self.found.kept.insert(name.into(), why);
+                    }
                     continue;
                 }
                 match id.is_some_and(|id| read.contains(&id)) {

@@ -25,6 +25,8 @@ pub struct Opened {
     pub sources: Sources,
     /// Mistakes and warnings so far.
     pub diags: Vec<Diag>,
+    /// The name of its file.
+    pub name: BString,
     /// The folder that all its paths are relative to.
     pub folder: PathBuf,
     /// Where targets on the command line are relative to.
@@ -148,6 +150,7 @@ pub fn try_open(
         ast,
         sources,
         diags,
+        name: path.file_name().unwrap_or_default().as_bytes().into(),
         folder,
         caller,
         state,

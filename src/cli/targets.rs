@@ -107,7 +107,7 @@ pub fn judge_as<'a>(
             return Err(Exit::NoSuchTarget);
         }
     };
-    let mut plan = orphans::plan(context, disk, history);
+    let mut plan = orphans::plan(context, disk, history, BStr::new(&opened.name));
     let mut shown = opened.diags.clone();
     shown.append(&mut plan.diags);
     if shown.iter().any(Diag::is_error) {

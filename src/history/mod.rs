@@ -18,7 +18,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-use bstr::BStr;
+use bstr::{BStr, BString};
 
 pub use discovered::{Discovered, DiscoveredFile};
 pub use holder::Holder;
@@ -50,6 +50,10 @@ pub trait History {
     fn last(&self, job: &[u8]) -> Option<Last<'_>>;
     /// Tells of every job that has succeeded.
     fn each(&self, _told: &mut dyn FnMut(&Past)) {}
+    /// The name of the workflow whose run went on at this time; `None` where that is not known.
+    fn workflow_at(&self, _ms: u64) -> Option<BString> {
+        None
+    }
     /// A text by the number that a record has of it.
     fn text(&self, id: u64) -> Option<&BStr>;
     /// Whether a job that it does not know was never tried here. Not so when records were lost.

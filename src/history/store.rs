@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use bstr::BStr;
+use bstr::{BStr, BString};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
@@ -372,6 +372,16 @@ impl History for Store {
         self.job(job).map(|job| self.last_of(job))
     }
 
+    fn workflow_at(&self, ms: u64) -> Option<BString> {
+        // One run at a time holds the folder, and the last ones are asked for most.
+        let run = self
+            .runs()
+            .rev()
+            .find(|run| (run.begun_ms..=run.ended_ms).contains(&ms))?;
+        let name = run.workflow.rsplit(|&byte| byte == b'/').next()?;
+        Some(name.into())
+    }
+
     fn text(&self, id: u64) -> Option<&BStr> {
         self.texts
             .get(&id)
@@ -432,6 +442,10 @@ impl History for &mut Store {
 
     fn each(&self, told: &mut dyn FnMut(&Past)) {
         (**self).each(told);
+    }
+
+    fn workflow_at(&self, ms: u64) -> Option<BString> {
+        (**self).workflow_at(ms)
     }
 
     fn last(&self, job: &[u8]) -> Option<Last<'_>> {

@@ -157,7 +157,9 @@ impl Plan {
         word: &Word,
     ) -> Vec<Entry> {
         if let Some(path) = word.literal() {
-            return vec![Entry::File(self.intern_input(&path))];
+            let path = self.intern_input(&path);
+            self.literal_orphan(rule, word, path);
+            return vec![Entry::File(path)];
         }
         let mut found: Vec<PathId> = Vec::new();
         let glob = match Glob::new(&word.pattern()) {
@@ -175,10 +177,12 @@ impl Plan {
                 let mut orphans: Vec<BString> = Vec::new();
                 for name in paths {
                     let path = self.paths.intern(&name);
-                    if self.orphans.contains(&name) && self.producer(path).is_none() {
-                        orphans.push(name);
-                    } else if !self.excluded[rule].contains(&name) {
-                        found.push(path);
+                    if self.excluded[rule].contains(&name) {
+                        continue;
+                    }
+                    match self.orphans.contains(&name) && self.producer(path).is_none() {
+                        true => orphans.push(name),
+                        false => found.push(path),
                     }
                 }
                 self.orphaned(word, &orphans);
@@ -205,9 +209,26 @@ impl Plan {
         };
         let text = format!("`{}`{others}: made once, and by no job now", orphans[0]);
         self.report(
-            Diag::warning("W0333", text)
+            Diag::warning("W0334", text)
                 .at(word.span, "matched here, and passed by")
                 .help("`flow clean --orphans` removes such files; one that you `touch` is taken as yours"),
+        );
+    }
+
+    /// Tells of a file that is asked for by its name, and taken although nothing makes it any more.
+    fn literal_orphan(&mut self, rule: RuleId, word: &Word, path: PathId) {
+        let name = self.paths.get(path);
+        let is_orphan = self.orphans.contains(name)
+            && !self.excluded[rule].contains(name)
+            && self.producer(path).is_none();
+        if !is_orphan {
+            return;
+        }
+        let text = format!("`{name}`: made once, and by no job now");
+        self.report(
+            Diag::warning("W0334", text)
+                .at(word.span, "taken as it is")
+                .help("name what makes it now; when it is yours from now on, `touch` it"),
         );
     }
 
