@@ -421,3 +421,19 @@ fn list_shows_params_with_type_default_and_comment() {
         assert!(list.contains(line), "no `{line}` in\n{list}");
     }
 }
+
+#[test]
+fn an_element_that_is_not_there_fails_the_job() {
+    let project = project(
+        "transform t: match in/{s}.x -> out/{s}.y\n    echo {input[1]} > {output}\n\n\
+         merge m: in/*.x -> m\n    echo {input[1]} > {output}\n\n\
+         collate c: match in/{s}.x -> c\n    echo {s[2]} > {output}\n",
+        &["in/a.x", "in/b.x"],
+    );
+    project.flow(&["run", "-k"]).expect(1).says(&[
+        "`{input[1]}` stands for nothing: this job has no such element",
+        "`{s[2]}` stands for nothing",
+        "1 done, 3 failed",
+    ]);
+    assert_eq!(project.read("m"), "in/b.x\n");
+}

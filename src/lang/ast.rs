@@ -1,5 +1,7 @@
 //! The syntax tree of a workflow file: what was written, with its places; nothing is looked up.
 
+use std::fmt;
+
 use super::span::{Span, Spanned};
 
 /// A whole file.
@@ -203,6 +205,20 @@ pub struct Hole {
     pub constraint: Option<Name>,
     /// `{name:raw}` in a recipe: inserted without quoting.
     pub is_raw: bool,
+}
+
+/// The name and what follows it: `input[1].stem`.
+impl fmt::Display for Hole {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.name.value)?;
+        for access in &self.access {
+            match access {
+                Access::Index(index) => write!(f, "[{index}]")?,
+                Access::Part(part) => write!(f, ".{part}")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What follows the name in a hole.

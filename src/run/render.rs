@@ -107,6 +107,11 @@ pub(super) fn render_recipe(
     let deps = values.path(rule.deps.as_ref(), "deps")?;
     // Elsewhere than in the workflow's folder its files need their whole paths.
     values.base = (!dir.is_empty()).then_some(given.folder.as_bstr());
+    for placeholder in recipe.text.placeholders() {
+        if let Some(expr) = recipe.expr(&placeholder.hole) {
+            values.check(&placeholder.hole, expr)?;
+        }
+    }
     let own_tmp = values.placed(given.tmp.as_bstr());
     let mut uses_tmp = false;
     let mut fill = |hole: &Hole| {
@@ -275,6 +280,21 @@ impl<'a> Values<'a> {
             anyhow::bail!("`{what}` names no path: what stands in it is empty");
         }
         Ok(clean(&text).into_owned().into())
+    }
+
+    /// An element that is asked for by its number must be there: nothing is filled in as empty.
+    fn check(&self, hole: &Hole, expr: &'a Expr) -> anyhow::Result<()> {
+        let is_numbered = match expr {
+            Expr::Files { index, fact, .. } | Expr::Element { index, fact, .. } => {
+                index.is_some() || matches!(fact, Some(Fact::Parts(Some(_))))
+            }
+            Expr::Capture { index, .. } => index.is_some(),
+            _ => false,
+        };
+        if is_numbered && self.of(expr).values.is_empty() {
+            anyhow::bail!("`{{{hole}}}` stands for nothing: this job has no such element");
+        }
+        Ok(())
     }
 
     fn of(&self, expr: &'a Expr) -> Filled<'a> {

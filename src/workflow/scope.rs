@@ -336,6 +336,20 @@ impl Scope<'_> {
                     .help("write into `{output.dir}`, the folder of the first output"),
             );
         }
+        if let (FileSet::Output, Some(number)) = (set, index)
+            && !self.output_slots.is_empty()
+        {
+            let n = slot.map_or(self.output_slots.len(), |_| 1);
+            if pick(n, number).is_none() {
+                let files = if n == 1 { "file" } else { "files" };
+                return Err(Diag::error(
+                    "E0243",
+                    format!("`{{output}}` stands for {n} {files} here"),
+                )
+                .at(hole.span, format!("there is no [{number}]"))
+                .help("elements are counted from 0; `[-1]` is the last"));
+            }
+        }
         if let Some(element) = picked {
             let element = element as u32;
             return Ok(Expr::Element {

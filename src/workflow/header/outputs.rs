@@ -54,14 +54,11 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         None => without_outputs(loader, rule),
         Some(groups) => outputs(loader, rule, groups, header, &scope, &input_slots),
     }
-    let output_slots: Vec<Option<String>> = header
-        .rule
-        .outputs
-        .first()
-        .into_iter()
-        .flatten()
-        .map(|o| o.name.clone())
-        .collect();
+    let groups = &header.rule.outputs;
+    let first = groups.first().into_iter().flatten();
+    let mut output_slots: Vec<Option<String>> = first.map(|o| o.name.clone()).collect();
+    // The jobs of an `originate` may make more than the first one does.
+    output_slots.resize(groups.iter().map(Vec::len).max().unwrap_or(0), None);
     (header.rule.around, header.rule.deps) =
         surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
     let shell = surroundings::shell(loader, rule);
