@@ -503,7 +503,32 @@ fn output_that_is_empty_leaves_no_file() {
         .flatten()
         .collect();
     assert!(state.len() <= 2, "{state:?}");
-    assert_eq!(project.flow(&["log", "out/all"]).expect(0).out, "");
+    let ended = project.flow(&["log", "out/all"]).expect(0);
+    let ended = ended.says(&["out/all printed nothing when it ran, 20"]);
+    assert_eq!(ended.out, "");
+}
+
+#[test]
+fn what_an_earlier_try_printed_is_not_shown_as_the_last_one() {
+    let project = Project::new(
+        "originate a -> a\n    echo oh; false\n\noriginate b -> b\n    touch {output}\n",
+    );
+    project.flow(&["run", "-j1"]).expect(1);
+    assert_eq!(project.flow(&["log", "a"]).expect(0).out, "oh\n");
+    project
+        .flow(&["log", "b"])
+        .expect(0)
+        .says(&["b has not run here"]);
+    let mended = "originate a -> a\n    touch {output}\n\noriginate b -> b\n    false\n";
+    project.write("workflow.flow", mended);
+    project.flow(&["run", "-j1", "-k"]).expect(1);
+    for follow in [&["log", "a"][..], &["log", "-f", "a"]] {
+        let ended = project.flow(follow).expect(0);
+        let ended = ended.says(&["a printed nothing when it ran"]);
+        assert_eq!(ended.out, "");
+    }
+    let ended = project.flow(&["log", "--failed"]).expect(0);
+    ended.says(&["b printed nothing in its last try, which failed"]);
 }
 
 #[test]

@@ -4,15 +4,17 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::ask::client::{Seen, ask, who};
 use super::open::{Opened, as_written};
 use super::options::LogOptions;
+use super::why::moment_ms;
 use super::{Exit, open};
 use crate::history::output::{self, Printed};
+use crate::history::{History, LastTry, Store};
 use crate::lang::{Diag, Sources};
 use crate::pattern::Listing;
 use crate::plan::{Context, Plan};
@@ -127,6 +129,15 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
             // Of an earlier run: this one's has printed nothing yet.
             printed = Printed::default();
         }
+        let silence = match stands {
+            Stands::Ended => Some(silence(state, key)?),
+            Stands::Unfinished { .. } | Stands::Unknown => None,
+        };
+        if let Some(silence) = &silence
+            && silence.is_after(&printed)
+        {
+            printed = Printed::default();
+        }
         let place = (printed.file.clone(), printed.attempt);
         if place != shown {
             (n_shown, shown) = (0, place);
@@ -138,6 +149,9 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
             Stands::Unknown => printed.has_ended,
         };
         if is_over {
+            if let Some(silence) = silence.filter(|_| n_shown == 0) {
+                anstream::eprintln!("{} {}", crate::ui::path(key), silence.why);
+            }
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -172,6 +186,42 @@ fn stands(state: &Path, key: &BStr) -> Stands {
         Ok(_) => Stands::Ended,
         Err(_) => Stands::Unknown,
     }
+}
+
+const RUNS: &str = "has printed nothing yet";
+
+/// Why there is nothing to show of a job.
+struct Silence {
+    why: String,
+    /// When its last try that ended well began: what was printed before is not of it.
+    since: Option<SystemTime>,
+}
+
+impl Silence {
+    fn is_after(&self, printed: &Printed) -> bool {
+        let written = std::fs::metadata(&printed.file).and_then(|file| file.modified());
+        matches!((self.since, written), (Some(since), Ok(written)) if written < since)
+    }
+}
+
+fn silence(state: &Path, key: &[u8]) -> anyhow::Result<Silence> {
+    let history = Store::read(state)?;
+    let last = history.last(key);
+    let ran = last.and_then(|last| Some((last.past?, last.past?.wall_ms?)));
+    let why = match (last.map(|last| last.last_try), ran) {
+        (Some(LastTry::Unfinished), _) => RUNS.to_string(),
+        (Some(LastTry::Failed), _) => "printed nothing in its last try, which failed".to_string(),
+        (Some(LastTry::Done), Some((past, _))) => {
+            format!("printed nothing when it ran, {}", moment_ms(past.ended_ms))
+        }
+        (Some(LastTry::Done), None) | (None, _) => "has not run here".to_string(),
+    };
+    let is_done = last.is_some_and(|last| last.last_try == LastTry::Done);
+    let began = ran.map(|(past, wall_ms)| past.ended_ms.saturating_sub(wall_ms));
+    Ok(Silence {
+        why,
+        since: (began.filter(|_| is_done)).map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
+    })
 }
 
 /// Shows what came since the last time: as it is where a program reads it, else harmlessly.
