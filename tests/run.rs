@@ -551,3 +551,62 @@ fn params_reach_words_and_recipes() {
         .expect(3)
         .says(&["did you mean `who`"]);
 }
+
+const BEHIND_A_SPLIT: &str = "\
+originate list -> list
+    touch begun; sleep 0.3; echo 1 2 > {output}
+
+split parts: list -> parts/*.p
+    for p in $(cat {input}); do echo $p > parts/$p.p; done
+
+merge all: parts -> all
+    cat {input} > {output}
+";
+
+#[test]
+fn a_drained_run_says_by_its_status_whether_all_is_up_to_date() {
+    let drain = |project: &Project| {
+        let child = project.start(&["run"]);
+        project.wait_for("begun");
+        signal(&child, Signal::USR1);
+        end(child)
+    };
+    let project = Project::new(BEHIND_A_SPLIT);
+    let ended = drain(&project).expect(1).says(&["1 done", "2 not started"]);
+    assert!(!ended.err.contains("skipped"), "{}", ended.err);
+    // What ran was all there was to do.
+    let project = Project::new("originate a -> a\n    touch begun; sleep 0.3; touch {output}\n");
+    drain(&project).expect(0).says(&["finished: 1 done"]);
+}
+
+#[test]
+fn the_count_of_jobs_is_open_while_a_split_may_bring_more() {
+    let project = Project::new(BEHIND_A_SPLIT);
+    let ended = project.flow(&["run"]).expect(0);
+    ended.says(&[
+        "2 jobs to run, and what splits bring",
+        "[1/2+] list",
+        "[2/3] parts",
+        "[3/3] all",
+    ]);
+    // The part that is asked for comes, and is told to come, by the split.
+    let project = Project::new(BEHIND_A_SPLIT);
+    let up = "\ntransform up: parts suffix .p -> .up\n    cp {input} {output}\n";
+    project.write("workflow.flow", BEHIND_A_SPLIT.to_string() + up);
+    let ended = project.flow(&["run", "parts/2.up"]).expect(0);
+    ended.says(&["[1/2+] list", "[2/3] parts", "[3/3] up parts/2.up"]);
+}
+
+#[test]
+fn a_file_that_did_not_come_because_of_a_failure_is_no_unknown_target() {
+    let broken = BEHIND_A_SPLIT.replace("for p", "false; for p");
+    let up = "\ntransform up: parts suffix .p -> .up\n    cp {input} {output}\n";
+    let project = Project::new(&(broken + up));
+    let ended = project.flow(&["run", "parts/2.up"]).expect(1);
+    assert!(!ended.err.contains("E0340"), "{}", ended.err);
+    project.write("workflow.flow", BEHIND_A_SPLIT.to_string() + up);
+    project
+        .flow(&["run", "parts/3.up"])
+        .expect(4)
+        .says(&["E0340", "has run, and did not"]);
+}

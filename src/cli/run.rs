@@ -308,7 +308,11 @@ impl Sink for Machines {
 
 /// The exit status of a run, with the mistakes that only it could find.
 fn exit(opened: &Opened, summary: &Summary) -> Exit {
-    let late = never_came(&summary.wanted);
+    // Where jobs did not end well, it is no wonder, and they say why.
+    let late = match did_all_end_well(summary) {
+        true => never_came(&summary.wanted),
+        false => Vec::new(),
+    };
     let diags: Vec<_> = summary.diags.iter().chain(&late).cloned().collect();
     opened.terminal.show(&diags, &opened.sources);
     if let Some(why) = &summary.lost {
@@ -326,11 +330,15 @@ fn exit(opened: &Opened, summary: &Summary) -> Exit {
         Exit::WrongWorkflow
     } else if !codes.is_empty() {
         Exit::NoSuchTarget
-    } else if summary.is_outdated
-        || summary.tally.failures() + summary.tally.skipped + summary.tally.cancelled > 0
-    {
-        Exit::JobsFailed
-    } else {
+    } else if did_all_end_well(summary) {
         Exit::Done
+    } else {
+        Exit::JobsFailed
     }
+}
+
+/// Nothing failed, and nothing was left undone.
+fn did_all_end_well(summary: &Summary) -> bool {
+    let tally = &summary.tally;
+    !summary.is_outdated && tally.failures() + tally.skipped + tally.cancelled == 0
 }

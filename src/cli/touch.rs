@@ -82,6 +82,7 @@ pub fn touch<'a>(
         workflow,
         jobs: stale.len() as u64,
         fresh: fresh.len() as u64,
+        may_grow: judged.plan.pending().next().is_some(),
     });
     let marked = Marking {
         context: Context {

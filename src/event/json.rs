@@ -217,6 +217,7 @@ pub fn to_json(event: &Event) -> String {
         event,
         match event.kind {
             EventKind::RunStarted { .. } => "run_started",
+            EventKind::RunGrew { .. } => "run_grew",
             EventKind::JobStarted { .. } => "job_started",
             EventKind::JobOutput { .. } => "job_output",
             EventKind::JobRetry(_) => "job_retry",
@@ -232,10 +233,21 @@ pub fn to_json(event: &Event) -> String {
             workflow,
             jobs,
             fresh,
+            may_grow,
         } => {
             line.put("workflow", workflow);
             line.put("jobs", jobs);
             line.put("fresh", fresh);
+            line.put("may_grow", may_grow);
+        }
+        EventKind::RunGrew {
+            jobs,
+            fresh,
+            may_grow,
+        } => {
+            line.put("jobs", jobs);
+            line.put("fresh", fresh);
+            line.put("may_grow", may_grow);
         }
         EventKind::JobStarted {
             name,

@@ -90,11 +90,18 @@ pub struct JobRetry {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum EventKind {
-    /// `jobs`: how many may run; `fresh`: how many need not.
+    /// `jobs`: how many may run; `fresh`: how many need not; `may_grow`: a split may bring more.
     RunStarted {
         workflow: String,
         jobs: u64,
         fresh: u64,
+        may_grow: bool,
+    },
+    /// A split has run: so many more jobs may run, so many more need not.
+    RunGrew {
+        jobs: u64,
+        fresh: u64,
+        may_grow: bool,
     },
     JobStarted {
         name: JobName,
@@ -147,7 +154,9 @@ impl Tally {
     /// Counts one more event.
     pub fn add(&mut self, event: &EventKind) {
         match event {
-            EventKind::RunStarted { fresh, .. } => self.fresh += fresh,
+            EventKind::RunStarted { fresh, .. } | EventKind::RunGrew { fresh, .. } => {
+                self.fresh += fresh;
+            }
             EventKind::JobRetry(_) => self.retries += 1,
             EventKind::JobFresh(_) => self.fresh += 1,
             EventKind::JobFinished(end) => {

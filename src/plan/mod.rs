@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bstr::{BStr, BString};
 
-use crate::dense::{Interner, Pool, Run, Table};
+use crate::dense::{Id, Interner, Pool, Run, Table};
 use crate::lang::Diag;
 use crate::pattern::{Listing, NameId};
 use crate::workflow::{Rule, RuleId, Source, TableId, Workflow};
@@ -297,6 +297,12 @@ impl Plan {
         self.open.contains_key(&job) || self.is_held.contains(&job)
     }
 
+    /// Whether a job that is open is one of these.
+    pub fn has_open(&self, is_one: impl Fn(JobId) -> bool) -> bool {
+        let mut open = self.open.keys().chain(&self.is_held);
+        open.any(|job| is_one(*job))
+    }
+
     pub fn open_jobs(&self) -> impl Iterator<Item = JobId> {
         let mut open: Vec<JobId> = self.open.keys().chain(&self.is_held).copied().collect();
         open.sort();
@@ -337,12 +343,18 @@ impl Plan {
 
     /// Stand-ins for jobs that are not known yet.
     pub fn pending(&self) -> impl Iterator<Item = (StandId, RuleId)> {
-        self.stands
-            .iter()
-            .filter_map(|(id, stand)| match (stand.rule, &stand.children) {
+        self.pending_from(0)
+    }
+
+    /// As [`Plan::pending`], less the first `from` stand-ins there ever were.
+    pub fn pending_from(&self, from: usize) -> impl Iterator<Item = (StandId, RuleId)> {
+        let ids = (from..self.stands.len()).map(StandId::new);
+        ids.filter_map(
+            |id| match (self.stands[id].rule, &self.stands[id].children) {
                 (Some(rule), None) => Some((id, rule)),
                 _ => None,
-            })
+            },
+        )
     }
 
     /// Everything in a rule's list, stand-ins that are known replaced by what they are.

@@ -261,6 +261,11 @@ impl Wanted {
         files.iter().any(|path| glob.matches(plan.path(*path)))
     }
 
+    /// Whether every file that was asked for is made by a job that is known.
+    pub fn has_come(&self) -> bool {
+        self.late.is_empty()
+    }
+
     /// Files that were asked for and have not come.
     pub fn missing_late(&self) -> impl Iterator<Item = &BStr> {
         self.late.iter().map(BStr::new)

@@ -193,6 +193,7 @@ impl Engine<'_> {
         *self.context.listing.borrow_mut() = crate::pattern::Listing::new(self.store.disk());
         self.temps.n_grown += 1;
         let n_known = self.plan.known.len();
+        let n_jobs = self.n_jobs();
         self.plan.grow(self.context, job, files);
         let new = self.plan.known[n_known..].to_vec();
         self.wanted.grow(&self.plan, self.context, &new);
@@ -220,6 +221,14 @@ impl Engine<'_> {
             self.sched.tell(now, sched::Msg::Stop);
         } else {
             self.add_known();
+            let known = self.plan.known[n_known..].iter();
+            let fresh = known.filter(|job| self.wanted.has(**job) && !self.judge.will_run(**job));
+            let (fresh, may_grow) = (fresh.count() as u64, self.may_grow());
+            self.emit(EventKind::RunGrew {
+                jobs: (self.n_jobs() - n_jobs) as u64,
+                fresh,
+                may_grow,
+            });
         }
         for diag in &diags {
             if !diag.is_error() {

@@ -75,6 +75,7 @@ impl<'a> Engine<'a> {
             is_outdated: false,
             n_tasks: 0,
             n_added: 0,
+            n_stands_passed: 0,
             actions: Vec::new(),
             wake_at: None,
             started: Instant::now(),
@@ -109,10 +110,12 @@ impl<'a> Engine<'a> {
             .count();
         let workflow = self.workflow_name();
         let jobs = self.n_jobs() as u64;
+        let may_grow = self.may_grow();
         self.emit(EventKind::RunStarted {
             workflow,
             jobs,
             fresh: fresh as u64,
+            may_grow,
         });
         Ok(())
     }
@@ -388,7 +391,8 @@ impl<'a> Engine<'a> {
             .open_jobs()
             .filter(|job| self.wanted.has(*job))
             .collect();
-        let status = if self.interrupt.is_some() {
+        // Where nothing failed the run was told to end, by an interrupt or a drain.
+        let status = if self.interrupt.is_some() || self.tally.failures() == 0 {
             Status::Cancelled
         } else {
             Status::Skipped

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
 
-use crate::dense::Table;
+use crate::dense::{Id, Table};
 use crate::disk::{Stat, Time};
 use crate::event::{Event, EventKind, Tally};
 use crate::exec::{self, Executor, TaskId};
@@ -226,6 +226,8 @@ struct Engine<'a> {
     is_outdated: bool,
     n_tasks: u32,
     n_added: usize,
+    /// So many of the plan's first stand-ins bring nothing more.
+    n_stands_passed: usize,
     actions: Vec<sched::Action>,
     wake_at: Option<Duration>,
     started: Instant,
@@ -308,9 +310,16 @@ impl Engine<'_> {
     }
 
     fn n_jobs(&self) -> usize {
-        let nodes = self.nodes.values().iter();
-        nodes
-            .filter(|node| !matches!(node, Node::Barrier(_)))
-            .count()
+        self.nodes.len() - self.barriers.len()
+    }
+
+    /// Whether jobs that are asked for are known only when a split has run.
+    fn may_grow(&mut self) -> bool {
+        let mut pending = self.plan.pending_from(self.n_stands_passed);
+        let first = pending.find(|(stand, _)| self.wanted.has_stand(*stand));
+        // What is known stays known: the next question begins here.
+        self.n_stands_passed = first.map_or(self.plan.stands.len(), |(stand, _)| stand.index());
+        let is_wanted = |job: JobId| self.wanted.has(job);
+        first.is_some() || self.plan.has_open(is_wanted) || !self.wanted.has_come()
     }
 }

@@ -62,8 +62,9 @@ const OUTPUT_CHARS: usize = 1000;
 pub struct Lines {
     out: Box<dyn Write + Send>,
     options: LinesOptions,
-    /// How many jobs may run, as far as is known.
+    /// How many jobs may run, as far as is known, and whether a split may bring more.
     jobs: u64,
+    may_grow: bool,
     tally: Tally,
     pace: Pace,
     missed: Missed,
@@ -78,6 +79,7 @@ impl Lines {
             out,
             options,
             jobs: 0,
+            may_grow: false,
             tally: Tally::default(),
             pace: Pace::default(),
             missed: Missed::default(),
@@ -93,9 +95,17 @@ impl Lines {
         self.memory.add(&event.kind);
         let mut text = String::new();
         match &event.kind {
-            EventKind::RunStarted { jobs, fresh, .. } => {
-                self.jobs = *jobs;
+            EventKind::RunStarted {
+                jobs,
+                fresh,
+                may_grow,
+                ..
+            } => {
+                (self.jobs, self.may_grow) = (*jobs, *may_grow);
                 self.run_started(&mut text, *jobs, *fresh);
+            }
+            EventKind::RunGrew { jobs, may_grow, .. } => {
+                (self.jobs, self.may_grow) = (self.jobs + jobs, *may_grow);
             }
             EventKind::JobStarted {
                 name,
@@ -160,11 +170,13 @@ impl Lines {
         if self.options.detail > Detail::Quiet && jobs > 0 {
             let jobs = human::counted(jobs, "job");
             let fresh = human::count(fresh);
+            let more = match self.may_grow {
+                true => ", and what splits bring",
+                false => "",
+            };
             let style = self.options.style;
-            line(
-                text,
-                style.paint(Role::Faint, format_args!("{jobs} to run, {fresh} fresh")),
-            );
+            let told = format_args!("{jobs} to run{more}, {fresh} fresh");
+            line(text, style.paint(Role::Faint, told));
         }
     }
 
@@ -282,13 +294,14 @@ impl Lines {
         line(text, format_args!("{} {name}{took}", self.position()));
     }
 
-    /// `[ 12/340]`: how many jobs have ended, of how many.
+    /// `[ 12/340]`: how many jobs have ended, of how many; `340+` while a split may bring more.
     fn position(&self) -> String {
         let ended = self.tally.ok + self.tally.touched + self.tally.failures();
         let ended = ended + self.tally.skipped + self.tally.cancelled;
-        // A split may have brought more jobs than were known at the start.
+        let more = if self.may_grow { "+" } else { "" };
         let all = human::count(self.jobs.max(ended));
-        format!("[{:>width$}/{all}]", human::count(ended), width = all.len())
+        let width = all.len();
+        format!("[{:>width$}/{all}{more}]", human::count(ended))
     }
 
     fn warning(&mut self, text: &mut String, message: &str, now: i64) {

@@ -48,10 +48,20 @@ fn a_run_begins_and_ends() {
         workflow: "main.flow".into(),
         jobs: 12,
         fresh: 3,
+        may_grow: true,
     };
     assert_eq!(
         line(started),
-        r#""run_started","workflow":"main.flow","jobs":12,"fresh":3}"#
+        r#""run_started","workflow":"main.flow","jobs":12,"fresh":3,"may_grow":true}"#
+    );
+    let grew = EventKind::RunGrew {
+        jobs: 4,
+        fresh: 1,
+        may_grow: false,
+    };
+    assert_eq!(
+        line(grew),
+        r#""run_grew","jobs":4,"fresh":1,"may_grow":false}"#
     );
     let tally = Tally {
         ok: 9,

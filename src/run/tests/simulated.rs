@@ -175,6 +175,7 @@ impl Sink for Listener {
             }
             EventKind::Warning { message } => format!("warning: {message}"),
             EventKind::RunStarted { .. }
+            | EventKind::RunGrew { .. }
             | EventKind::RunFinished(_)
             | EventKind::JobOutput { .. } => return,
         };

@@ -57,7 +57,9 @@ impl Memory {
         match event {
             EventKind::JobFinished(job) => self.add_finished(job),
             EventKind::Warning { .. } => self.warnings += 1,
-            EventKind::RunStarted { jobs, fresh, .. } => self.expected += jobs + fresh,
+            EventKind::RunStarted { jobs, fresh, .. } | EventKind::RunGrew { jobs, fresh, .. } => {
+                self.expected += jobs + fresh;
+            }
             _ => {}
         }
     }

@@ -68,6 +68,7 @@ impl Screen {
                 workflow,
                 jobs,
                 fresh,
+                may_grow: false,
             },
         );
     }
@@ -358,4 +359,33 @@ fn colour_marks_and_nothing_more() {
         })
         .collect();
     assert_eq!(plain, run(false));
+}
+
+#[test]
+fn what_a_split_may_bring_is_a_plus_until_it_has() {
+    let mut screen = Screen::plain(Detail::Normal);
+    let workflow = "main.flow".into();
+    let started = EventKind::RunStarted {
+        workflow,
+        jobs: 2,
+        fresh: 0,
+        may_grow: true,
+    };
+    screen.after(0.0, started);
+    screen.after(1.0, ok("list.txt"));
+    let grew = EventKind::RunGrew {
+        jobs: 2,
+        fresh: 1,
+        may_grow: false,
+    };
+    screen.after(1.0, grew);
+    screen.after(0.0, ok("parts/*.p"));
+    screen.after(1.0, ok("parts/1.up"));
+    assert_snapshot!(screen.end(), @r"
+    2 jobs to run, and what splits bring, 0 fresh
+    [1/2+] align list.txt  2.3 s
+    [2/4] align 'parts/*.p'  2.3 s
+    [3/4] align parts/1.up  2.3 s
+    finished: 3 done, 1 fresh; 3.0 s
+    ");
 }
