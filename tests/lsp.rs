@@ -573,6 +573,100 @@ fn files_that_are_named_are_read() {
 }
 
 #[test]
+fn what_is_open_stands_for_what_is_saved() {
+    let project = Project::new("");
+    project.write("raw/a.txt", "").write("sub/lib.flow", LIB);
+    project.write("module.flow", "");
+    let main = MAIN
+        .replace("use module.flow as m\n", "")
+        .replace("m.down", "");
+    let mut editor = Editor::open(&project, &main);
+    assert!(editor.diagnostics_of(1).is_empty());
+    let uri = format!("file://{}", project.path("sub/lib.flow").display());
+    let broken = LIB.replace("{genome}", "{genom}");
+    let document = json!({"uri": uri, "languageId": "flow", "version": 50, "text": broken});
+    editor.diagnostics.clear();
+    editor.say("textDocument/didOpen", json!({"textDocument": document}));
+    // Never saved, and yet the document that includes it is wrong now.
+    assert_eq!(editor.diagnostics_of(1), ["E0230 1:8-1:20"]);
+    editor.diagnostics.clear();
+    editor.say(
+        "textDocument/didChange",
+        json!({"textDocument": {"uri": uri, "version": 51}, "contentChanges": [{"text": LIB}]}),
+    );
+    assert!(editor.diagnostics_of(1).is_empty());
+    editor.diagnostics.clear();
+    editor.say(
+        "textDocument/didChange",
+        json!({"textDocument": {"uri": uri, "version": 52}, "contentChanges": [{"text": ""}]}),
+    );
+    assert_eq!(editor.diagnostics_of(1), ["E0252 3:11-3:13"]);
+    // What was not saved goes when it is closed.
+    editor.diagnostics.clear();
+    editor.say(
+        "textDocument/didClose",
+        json!({"textDocument": {"uri": uri}}),
+    );
+    assert!(editor.diagnostics_of(1).is_empty());
+}
+
+#[test]
+fn what_is_included_is_offered_and_found() {
+    let project = Project::new("");
+    project.write(
+        "sub/params.flow",
+        "include deep.flow\n# The assembly.\nparam genome = hg38\n",
+    );
+    project.write(
+        "sub/deep.flow",
+        "let depth = 3\njobs_limit few = 2\ntable sheet = [a, b]\n\n\
+         transform one: match raw/{lane}.x -> one/{lane}.y\n    cp {input} {output}\n",
+    );
+    let main = "include sub/params.flow\n\n[jobs_limit few]\n\
+                transform two: one sheet -> {lane}.{genome}\n    echo {depth} > {output}\n";
+    let mut editor = Editor::open(&project, main);
+    let offered = |editor: &mut Editor, needle: &str, at: usize| {
+        let offered = editor.ask_at("textDocument/completion", main, needle, at);
+        labels(&offered)
+            .iter()
+            .map(|label| label.to_string())
+            .collect::<Vec<_>>()
+    };
+    for (needle, at, expected) in [
+        ("{depth}", 1, &["genome", "depth", "lane"][..]),
+        ("few]", 0, &["few"]),
+        ("one sheet", 0, &["one", "sheet"]),
+    ] {
+        let offered = offered(&mut editor, needle, at);
+        for name in expected {
+            assert!(
+                offered.iter().any(|label| label == name),
+                "{name}: {offered:?}"
+            );
+        }
+    }
+    for (needle, file, line) in [
+        ("genome}", "sub/params.flow", 2),
+        ("depth}", "sub/deep.flow", 0),
+        ("few]", "sub/deep.flow", 1),
+        ("sheet", "sub/deep.flow", 2),
+    ] {
+        let found = editor.ask_at("textDocument/definition", main, needle, 1);
+        let uri = format!("file://{}", project.path(file).display());
+        assert_eq!(
+            (&found["uri"], &found["range"]["start"]["line"]),
+            (&uri.into(), &line.into())
+        );
+    }
+    let hover = editor.ask_at("textDocument/hover", main, "genome}", 1);
+    let hover = hover["contents"]["value"].as_str().expect("text");
+    assert!(
+        hover.contains("param genome = hg38") && hover.contains("The assembly."),
+        "{hover}"
+    );
+}
+
+#[test]
 fn items_are_listed() {
     let project = Project::new("");
     let mut editor = Editor::open(&project, TEXT);

@@ -14,8 +14,9 @@ mod text;
 mod wire;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, StdoutLock};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, open};
 use crate::workflow::load::Settings;
-use document::Document;
+use document::{Document, World};
 use wire::Incoming;
 
 /// How long nothing may come before texts are read: typing is faster than this.
@@ -61,7 +62,10 @@ pub fn serve() -> anyhow::Result<Exit> {
         shell: open::default_shell(),
     };
     let mut server = Server {
-        settings,
+        world: World {
+            settings,
+            open: HashMap::new(),
+        },
         documents: BTreeMap::new(),
         stage: Stage::Starting,
         unread_since: None,
@@ -83,7 +87,7 @@ enum Stage {
 }
 
 struct Server {
-    settings: Settings,
+    world: World,
     /// By address.
     documents: BTreeMap<String, Document>,
     stage: Stage,
@@ -216,7 +220,7 @@ impl Server {
             document.ok_or_else(|| (ErrorCode::InvalidParams, format!("`{uri}` is not open")))?;
         if document.is_unread {
             // What is wrong with it is still said in the next pause.
-            document.read(&self.settings);
+            document.read(&self.world);
             document.is_unsaid = true;
         }
         Ok(document)
@@ -237,9 +241,12 @@ impl Server {
                 };
                 let opened = params.text_document;
                 let key = opened.uri.as_str().to_string();
-                let document =
-                    Document::new(opened.uri, opened.version, opened.text, &self.settings);
+                let text: Arc<str> = opened.text.as_str().into();
+                let document = Document::new(opened.uri, opened.version, opened.text, &self.world);
+                let name = document.name();
                 self.documents.insert(key, document);
+                self.world.open.insert(name.clone(), text);
+                self.others_hang_on(&name);
                 self.unread_since.get_or_insert_with(Instant::now);
                 self.publish_unread()?;
             }
@@ -253,13 +260,20 @@ impl Server {
                     self.documents.get_mut(key),
                     params.content_changes.into_iter().next_back(),
                 ) {
+                    let (name, text) = (document.name(), change.text.as_str().into());
                     document.change(params.text_document.version, change.text);
+                    self.world.open.insert(name.clone(), text);
+                    self.others_hang_on(&name);
                     self.unread_since.get_or_insert_with(Instant::now);
                 }
             }
             "textDocument/didClose" => {
                 let uri = said.params["textDocument"]["uri"].as_str().unwrap_or("");
                 if let Some(closed) = self.documents.remove(uri) {
+                    // What was not saved is gone.
+                    self.world.open.remove(&closed.name());
+                    self.others_hang_on(&closed.name());
+                    self.unread_since.get_or_insert_with(Instant::now);
                     self.publish(&closed.uri, None, Vec::new())?;
                 }
             }
@@ -275,6 +289,14 @@ impl Server {
         Ok(())
     }
 
+    /// The text of the file of this name is another one: documents that include or use it are read
+    /// again. One that hangs on those names it itself, among all the files that it was read with.
+    fn others_hang_on(&mut self, name: &str) {
+        for document in self.documents.values_mut() {
+            document.is_unread |= document.reading.hangs_on(name);
+        }
+    }
+
     /// Reads what has changed, and says what is wrong with it.
     fn publish_unread(&mut self) -> anyhow::Result<()> {
         self.unread_since = None;
@@ -282,7 +304,7 @@ impl Server {
         let mut found = Vec::new();
         for document in self.documents.values_mut() {
             if document.is_unread || std::mem::take(&mut document.is_unsaid) {
-                document.read(&self.settings);
+                document.read(&self.world);
                 document.is_unsaid = false;
                 let diagnostics = answers::diagnostics(document);
                 found.push((document.uri.clone(), document.version, diagnostics));

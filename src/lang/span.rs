@@ -56,6 +56,11 @@ impl Sources {
         })
     }
 
+    /// All files that were read, in order.
+    pub fn all(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        self.files.iter()
+    }
+
     pub fn get(&self, file: FileId) -> &Source {
         &self.files[file]
     }

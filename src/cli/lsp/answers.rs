@@ -129,9 +129,13 @@ pub fn definition(document: &Document, offset: usize) -> Option<Location> {
     let (ast, text) = (&document.reading.ast, document.text.as_str());
     let mention = find::at(ast, text, offset)?;
     let Some(found) = find::definition(ast, text, &mention) else {
-        let (reading, rule) = elsewhere::rule(document, &mention.name)?;
         let is_rule = mention.kind == find::Kind::Rule;
-        return elsewhere::location(reading, rule.name_span).filter(|_| is_rule);
+        if let Some((reading, rule)) = elsewhere::rule(document, &mention.name).filter(|_| is_rule)
+        {
+            return elsewhere::location(reading, rule.name_span);
+        }
+        let (_, name) = elsewhere::declared(&document.reading, &mention.name)?;
+        return elsewhere::location(&document.reading, name);
     };
     Some(location(document, document.text.range(found.span)))
 }

@@ -194,7 +194,7 @@ fn readings(document: &Document) -> impl Iterator<Item = &Reading> {
 
 fn rules(document: &Document, items: &mut Vec<CompletionItem>) {
     for reading in readings(document) {
-        for each in &reading.ast.items {
+        for each in elsewhere::items(reading) {
             let doc = each.doc.as_deref().unwrap_or("");
             let doc = doc.lines().next().unwrap_or("").trim();
             match &each.kind {
@@ -217,7 +217,7 @@ fn rules(document: &Document, items: &mut Vec<CompletionItem>) {
 
 fn limits(document: &Document, items: &mut Vec<CompletionItem>) {
     for reading in readings(document) {
-        for each in &reading.ast.items {
+        for each in elsewhere::items(reading) {
             if let ItemKind::JobsLimit { name, .. } = &each.kind {
                 items.push(item(
                     CompletionItemKind::CONSTANT,
@@ -231,7 +231,7 @@ fn limits(document: &Document, items: &mut Vec<CompletionItem>) {
 
 fn constants(document: &Document, items: &mut Vec<CompletionItem>) {
     for reading in readings(document) {
-        for each in &reading.ast.items {
+        for each in elsewhere::items(reading) {
             if let ItemKind::Param { name, .. } | ItemKind::Let { name, .. } = &each.kind {
                 let span = each.span;
                 let text = reading.sources.text(span);
@@ -253,8 +253,9 @@ fn captures(document: &Document, header: &str, items: &mut Vec<CompletionItem>) 
         ));
     }
     for reading in readings(document) {
-        let text = &reading.sources.get(reading.file).text;
-        let rules: HashMap<&str, &Rule> = find::rules(&reading.ast)
+        let asts = std::iter::once(&reading.ast).chain(&reading.included);
+        let rules: HashMap<&str, &Rule> = asts
+            .flat_map(find::rules)
             .map(|rule| (rule.name.value.as_str(), rule))
             .collect();
         let words = sources.split_whitespace().skip(2);
@@ -267,6 +268,7 @@ fn captures(document: &Document, header: &str, items: &mut Vec<CompletionItem>) 
                 continue;
             }
             let detail = format!("captured by {}", rule.name.value);
+            let text = &reading.sources.get(rule.name.span.file).text;
             for (name, _) in find::captured(rule, text) {
                 items.push(item(CompletionItemKind::VARIABLE, &name, detail.as_str()));
             }

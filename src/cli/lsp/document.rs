@@ -1,5 +1,6 @@
 //! One open file: its text, what it means, and where it stands.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use lsp_types::Uri;
 
+use super::elsewhere;
 use super::jobs::Jobs;
 use super::text::Text;
 use crate::lang::{Ast, Diag, FileId, Sources, parse};
@@ -15,35 +17,50 @@ use crate::workflow::lint::lint;
 use crate::workflow::load::Settings;
 use crate::workflow::{Workflow, load};
 
+/// What texts are read with.
+pub struct World {
+    pub settings: Settings,
+    /// The texts of open documents by path: they stand for what the disk has.
+    pub open: HashMap<String, Arc<str>>,
+}
+
 /// A text that was read.
 pub struct Reading {
     pub sources: Sources,
     /// The document itself among the sources.
     pub file: FileId,
     pub ast: Ast,
+    /// The files that it includes, each once.
+    pub included: Vec<Ast>,
     pub workflow: Workflow,
     pub diags: Vec<Diag>,
 }
 
-/// The bytes of a file that a workflow names. Pipes and devices are none: they may never end. A
-/// text without a place of its own has none beside it.
-fn read_file(name: &str) -> io::Result<Vec<u8>> {
-    let path = Path::new(name);
-    if !path.is_absolute() {
-        return Err(io::Error::other("this text is not saved yet"));
+impl World {
+    /// The bytes of a file that a workflow names. Pipes and devices are none: they may never end. A
+    /// text without a place of its own has none beside it.
+    fn read_file(&self, name: &str) -> io::Result<Vec<u8>> {
+        let path = Path::new(name);
+        if !path.is_absolute() {
+            return Err(io::Error::other("this text is not saved yet"));
+        }
+        if let Some(text) = self.open.get(name) {
+            return Ok(text.as_bytes().to_vec());
+        }
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        std::fs::read(path)
     }
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    std::fs::read(path)
 }
 
 impl Reading {
-    fn new(name: String, text: &str, settings: &Settings) -> Reading {
+    fn new(name: String, text: &str, world: &World) -> Reading {
         let mut sources = Sources::default();
         let file = sources.add(name, text);
         let (ast, mut diags) = parse(file, text);
-        let (workflow, found) = load(&ast, &mut sources, settings, &read_file);
+        let read = |name: &str| world.read_file(name);
+        let (workflow, found) = load(&ast, &mut sources, &world.settings, &read);
         diags.extend(found);
         // A param without a default is no mistake of the text: a run gives it its value.
         diags.retain(|diag| diag.code != "E0204");
@@ -51,12 +68,20 @@ impl Reading {
             diags.extend(lint(&ast, &workflow, &sources));
         }
         Reading {
+            included: elsewhere::included(&ast, &sources, file),
             sources,
             file,
             ast,
             workflow,
             diags,
         }
+    }
+
+    /// Whether another text of the file of this name could change what this one means.
+    pub fn hangs_on(&self, name: &str) -> bool {
+        let mut named = self.sources.all().filter(|(file, _)| *file != self.file);
+        let is_missing = |diag: &Diag| diag.code == "E0292";
+        named.any(|(_, source)| source.name == name) || self.diags.iter().any(is_missing)
     }
 
     pub fn is_good(&self) -> bool {
@@ -83,21 +108,29 @@ pub struct Document {
 }
 
 impl Document {
-    pub fn new(uri: Uri, version: i32, text: String, settings: &Settings) -> Document {
+    pub fn new(uri: Uri, version: i32, text: String, world: &World) -> Document {
         let path = path_of(uri.as_str());
         let mut document = Document {
             uri,
             path,
             version,
             text: Text::new(text),
-            reading: Arc::new(Reading::new(String::new(), "", settings)),
+            reading: Arc::new(Reading::new(String::new(), "", world)),
             good: None,
             is_unread: true,
             is_unsaid: true,
             jobs: Jobs::default(),
         };
-        document.read(settings);
+        document.read(world);
         document
+    }
+
+    /// The file's path as messages show it; the address where there is none.
+    pub fn name(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => self.uri.as_str().to_string(),
+        }
     }
 
     /// Takes another text, to be read when there is time.
@@ -108,15 +141,11 @@ impl Document {
     }
 
     /// Reads the text, unless it was read already.
-    pub fn read(&mut self, settings: &Settings) {
+    pub fn read(&mut self, world: &World) {
         if !std::mem::take(&mut self.is_unread) {
             return;
         }
-        let name = match &self.path {
-            Some(path) => path.display().to_string(),
-            None => self.uri.as_str().to_string(),
-        };
-        self.reading = Arc::new(Reading::new(name, self.text.as_str(), settings));
+        self.reading = Arc::new(Reading::new(self.name(), self.text.as_str(), world));
         if self.reading.is_good() {
             self.good = Some(self.reading.clone());
         }

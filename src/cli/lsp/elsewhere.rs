@@ -1,13 +1,14 @@
 //! Places in the files that a document includes and uses.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use lsp_types::{Location, Uri};
 
 use super::document::{Document, Reading};
 use super::text::Text;
-use crate::lang::ast::{ItemKind, Piece, Value, Word};
-use crate::lang::{FileId, Span};
+use crate::lang::ast::{Ast, Item, ItemKind, Piece, Value, Word};
+use crate::lang::{FileId, Sources, Span, parse};
 use crate::workflow::{Rule, beside};
 
 /// The item of the document that names this file; for a file that another one names, the first item
@@ -31,6 +32,57 @@ pub fn named_by(reading: &Reading, file: FileId) -> Option<Span> {
         first = first.or(Some(word.span));
     }
     first
+}
+
+/// The files that this one includes, and those that they include, each once.
+pub fn included(ast: &Ast, sources: &Sources, file: FileId) -> Vec<Ast> {
+    let mut found: Vec<Ast> = Vec::new();
+    let mut seen = HashSet::from([file]);
+    let mut rest = named_files(ast, sources, file);
+    while let Some(file) = rest.pop() {
+        if seen.insert(file) {
+            let (ast, _) = parse(file, &sources.get(file).text);
+            rest.extend(named_files(&ast, sources, file));
+            found.push(ast);
+        }
+    }
+    found
+}
+
+/// The files that `include` items name, as far as they were read.
+fn named_files(ast: &Ast, sources: &Sources, by: FileId) -> Vec<FileId> {
+    let by = &sources.get(by).name;
+    let words = ast.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Include { file } => literal(file),
+        _ => None,
+    });
+    let files = words.filter_map(|word| {
+        let name = beside(by, &word);
+        let mut all = sources.all();
+        all.find(|(_, source)| source.name == name)
+            .map(|(id, _)| id)
+    });
+    files.collect()
+}
+
+/// The items of a document and of the files that it includes.
+pub fn items(reading: &Reading) -> impl Iterator<Item = &Item> {
+    let asts = std::iter::once(&reading.ast).chain(&reading.included);
+    asts.flat_map(|ast| &ast.items)
+}
+
+/// The param, let, limit or table of this name that an included file declares.
+pub fn declared<'a>(reading: &'a Reading, name: &str) -> Option<(&'a Item, Span)> {
+    let mut items = reading.included.iter().flat_map(|ast| &ast.items);
+    items.find_map(|item| match &item.kind {
+        ItemKind::Param { name: found, .. }
+        | ItemKind::Let { name: found, .. }
+        | ItemKind::JobsLimit { name: found, .. }
+        | ItemKind::Table { name: found, .. } => {
+            (found.value == name).then_some((item, found.span))
+        }
+        _ => None,
+    })
 }
 
 fn literal(word: &Word) -> Option<String> {

@@ -74,8 +74,8 @@ impl Names {
     }
 
     /// Names in braces are looked up in this order.
-    fn kind(&self, name: &str) -> Option<Kind> {
-        Some(if words::meaning(&words::BUILT_IN, name).is_some() {
+    fn kind(&self, name: &str) -> Kind {
+        if words::meaning(&words::BUILT_IN, name).is_some() {
             Kind::BuiltIn
         } else if self.captures.contains(name) {
             Kind::Capture
@@ -84,8 +84,9 @@ impl Names {
         } else if words::meaning(&words::FACTS, name).is_some() {
             Kind::Fact
         } else {
-            return None;
-        })
+            // Of a file that is included, if of any.
+            Kind::Constant
+        }
     }
 }
 
@@ -281,9 +282,8 @@ impl Collector<'_> {
     }
 
     fn hole(&mut self, name: &Name) {
-        if let Some(kind) = self.names.kind(&name.value) {
-            self.push(kind, &name.value, name.span, false);
-        }
+        let kind = self.names.kind(&name.value);
+        self.push(kind, &name.value, name.span, false);
     }
 
     /// A word that is a rule's name when it is a name.

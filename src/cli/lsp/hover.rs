@@ -44,7 +44,9 @@ fn described(
         Kind::Constant => constant(reading, text, mention),
         Kind::Limit => limit(reading, text, mention),
         Kind::Capture => {
-            let definition = find::definition(&reading.ast, text, mention)?;
+            let Some(definition) = find::definition(&reading.ast, text, mention) else {
+                return constant(reading, text, mention);
+            };
             let item = find::item_at(&reading.ast, definition.span.start as usize)?;
             let ItemKind::Rule(rule) = &item.kind else {
                 return None;
@@ -95,9 +97,18 @@ fn with_doc(written: &str, doc: Option<&str>) -> String {
     fenced(written) + &doc
 }
 
+/// A declaration, here or in a file that is included.
+fn declaration(reading: &Reading, text: &str, mention: &Mention) -> Option<String> {
+    if let Some(item) = declared(reading, text, mention) {
+        return Some(with_doc(source(text, item.span), item.doc.as_deref()));
+    }
+    let (item, _) = elsewhere::declared(reading, &mention.name)?;
+    let written = reading.sources.text(item.span);
+    Some(with_doc(written, item.doc.as_deref()))
+}
+
 fn constant(reading: &Reading, text: &str, mention: &Mention) -> Option<String> {
-    let item = declared(reading, text, mention)?;
-    let mut shown = with_doc(source(text, item.span), item.doc.as_deref());
+    let mut shown = declaration(reading, text, mention)?;
     let params = &reading.workflow.params;
     if let Some(param) = params.iter().find(|param| param.name == mention.name) {
         shown += &match &param.default {
@@ -109,8 +120,7 @@ fn constant(reading: &Reading, text: &str, mention: &Mention) -> Option<String> 
 }
 
 fn limit(reading: &Reading, text: &str, mention: &Mention) -> Option<String> {
-    let item = declared(reading, text, mention)?;
-    let shown = with_doc(source(text, item.span), item.doc.as_deref());
+    let shown = declaration(reading, text, mention)?;
     let holds = |rule: &&crate::lang::ast::Rule| {
         rule.attributes.iter().any(|attribute| {
             attribute.name.value == "jobs_limit"
@@ -140,7 +150,9 @@ fn rule(
             (shown, rule.verb.value.keyword())
         }
         None => {
-            let (other, rule) = elsewhere::rule(document, &mention.name)?;
+            let Some((other, rule)) = elsewhere::rule(document, &mention.name) else {
+                return declaration(reading, text, mention);
+            };
             let header = other.sources.text(rule.span);
             (with_doc(header, rule.doc.as_deref()), rule.verb.keyword())
         }
