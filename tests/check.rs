@@ -248,3 +248,46 @@ fn what_an_included_file_uses_is_used() {
     let checked = project.flow(&["check"]).expect(0);
     assert_eq!(checked.err, "");
 }
+
+#[test]
+fn a_param_that_a_run_gives_its_value_is_no_mistake() {
+    let text =
+        "param must\n\ntransform t: match in/{s} -> out/{s}.{must}\n    cp {input} {output}\n";
+    let project = Project::new(text);
+    project.write("in/a", "");
+    project.flow(&["check"]).expect(0);
+    project.flow(&["check", "-v"]).expect(0);
+    project.flow(&["check", "--set", "must=x"]).expect(0);
+    project
+        .flow(&["plan"])
+        .expect(3)
+        .says(&["E0204", "--set must=VALUE"]);
+    // Where a module is used its params are given, or nowhere.
+    project.write("main.flow", "use workflow.flow as w\n");
+    project
+        .flow(&["check", "main.flow"])
+        .expect(3)
+        .says(&["E0204", "is given none here"]);
+    project
+        .flow(&["list", "main.flow"])
+        .expect(3)
+        .says(&["E0204"]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_one_mistake() {
+    let project = Project::new("");
+    std::fs::write(project.path("workflow.flow"), b"# caf\xe9\nparam x = 1\n").unwrap();
+    let ended = project.flow(&["check"]).expect(3);
+    ended.says(&["E0002", "workflow.flow:1:6", "1 mistake in workflow.flow"]);
+}
+
+#[test]
+fn lists_are_shown_as_they_can_be_written() {
+    let project = Project::new("param l = [a, \"b, c\", 'd\"e', \"\", f]\n");
+    let out = project.flow(&["list"]).expect(0).out;
+    assert!(
+        out.contains(r#"list = [a, "b, c", "d\"e", "", f]"#),
+        "{out}"
+    );
+}

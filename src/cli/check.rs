@@ -7,6 +7,7 @@ use super::{Exit, open};
 use crate::lang::{Diag, Sources};
 use crate::ui::{Detail, human};
 use crate::workflow::lint::lint;
+use crate::workflow::waits_for_a_run;
 
 pub fn check(options: CheckOptions) -> anyhow::Result<Exit> {
     let opened = match open::try_open(&options.common, &Place::default(), &options.params)? {
@@ -18,6 +19,9 @@ pub fn check(options: CheckOptions) -> anyhow::Result<Exit> {
         }
     };
     let mut diags = opened.diags.clone();
+    let n_before = diags.len();
+    diags.retain(|diag| !waits_for_a_run(diag));
+    let lacks_values = diags.len() < n_before;
     let is_wrong = diags.iter().any(Diag::is_error);
     if !is_wrong {
         diags.extend(lint(&opened.ast, &opened.workflow, &opened.sources));
@@ -27,7 +31,9 @@ pub fn check(options: CheckOptions) -> anyhow::Result<Exit> {
         return Ok(Exit::WrongWorkflow);
     }
     if options.format == Format::Text {
-        if options.common.detail == Detail::Verbose {
+        if options.common.detail == Detail::Verbose && lacks_values {
+            anstream::println!("what filters leave out hangs on params that need a value: `--set`");
+        } else if options.common.detail == Detail::Verbose {
             left_out(&opened)?;
         }
         if options.common.detail != Detail::Quiet {

@@ -4,7 +4,7 @@ use super::options::{ListOptions, Place};
 use super::{Exit, open};
 use crate::lang::Diag;
 use crate::ui::{Role, Style, human, safe};
-use crate::workflow::{Rule, Workflow};
+use crate::workflow::{Rule, Workflow, waits_for_a_run};
 
 pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
     // A param without a value is no mistake here: this is where people look which there are.
@@ -13,7 +13,7 @@ pub fn list(options: ListOptions) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let mut others = opened.diags.clone();
-    others.retain(|diag| diag.code != "E0204");
+    others.retain(|diag| !waits_for_a_run(diag));
     if others.iter().any(Diag::is_error) {
         opened.terminal.show(&others, &opened.sources);
         return Ok(Exit::WrongWorkflow);

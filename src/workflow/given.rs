@@ -191,7 +191,7 @@ impl Loader<'_> {
             .at(span, "given a value here");
             found.push(match nearest(name, names.iter().copied()) {
                 Some(near) => diag.fix(format!("did you mean `{near}`?"), span, near),
-                None => diag.note(listed(&names)),
+                None => diag.note(listed("module", &names)),
             });
         }
         self.diags.extend(found);
@@ -218,17 +218,23 @@ impl Loader<'_> {
             };
             found.push(match nearest(name, names.iter().copied()) {
                 Some(near) => diag.help(format!("did you mean `{near}`?")),
-                None => diag.note(listed(&names)),
+                None => diag.note(listed("workflow", &names)),
             });
         }
         self.diags.extend(found);
     }
 }
 
+/// Whether this is the lack of a value that a run gives: no mistake of the text.
+pub fn waits_for_a_run(diag: &Diag) -> bool {
+    // A module's is given where it is used, or nowhere.
+    diag.code == "E0204" && diag.others.is_empty()
+}
+
 /// The params that there are.
-fn listed(names: &[&str]) -> String {
+fn listed(of: &str, names: &[&str]) -> String {
     if names.is_empty() {
-        return "the workflow has no params".into();
+        return format!("the {of} has no params");
     }
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     format!("its params are {}", names.join(", "))

@@ -33,6 +33,7 @@ use crate::pattern::{Filter, NameId, Pattern, Shape, intersects};
 
 pub use attribute::active::ActiveIf;
 pub use expr::{Expr, Fact, FileSet, Part, Word};
+pub use given::waits_for_a_run;
 pub use load::load;
 pub use param::{Override, Param, Type};
 pub use recipe::Recipe;

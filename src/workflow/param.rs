@@ -63,11 +63,21 @@ impl Content {
         match self {
             Content::One(text) => text.to_string(),
             Content::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| item.to_string()).collect();
+                let items: Vec<String> = items.iter().map(|item| as_element(item)).collect();
                 format!("[{}]", items.join(", "))
             }
             Content::Sources => "what it was passed".into(),
         }
+    }
+}
+
+/// An element of a list as it can be written: in quotes where it would end, or be more than one.
+fn as_element(text: &BString) -> String {
+    let text = text.to_string();
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !",[](){}#\"'\\".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("{text:?}").replace('{', "\\{"),
     }
 }
 

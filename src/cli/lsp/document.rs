@@ -15,7 +15,7 @@ use super::text::Text;
 use crate::lang::{Ast, Diag, FileId, Sources, parse};
 use crate::workflow::lint::lint;
 use crate::workflow::load::Settings;
-use crate::workflow::{Workflow, load};
+use crate::workflow::{Workflow, load, waits_for_a_run};
 
 /// What texts are read with.
 pub struct World {
@@ -63,7 +63,7 @@ impl Reading {
         let (workflow, found) = load(&ast, &mut sources, &world.settings, &read);
         diags.extend(found);
         // A param without a default is no mistake of the text: a run gives it its value.
-        diags.retain(|diag| diag.code != "E0204");
+        diags.retain(|diag| !waits_for_a_run(diag));
         if !diags.iter().any(Diag::is_error) {
             diags.extend(lint(&ast, &workflow, &sources));
         }
