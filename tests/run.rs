@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Project, end, signal, wait_until};
+use common::{Ended, Project, end, signal, wait_until};
 use rustix::process::Signal;
 
 const CHAIN: &str = "\
@@ -609,4 +609,37 @@ fn a_file_that_did_not_come_because_of_a_failure_is_no_unknown_target() {
         .flow(&["run", "parts/3.up"])
         .expect(4)
         .says(&["E0340", "has run, and did not"]);
+}
+
+#[test]
+fn targets_are_seen_from_where_they_are_typed() {
+    let project = Project::new(
+        "param on = false\n\noriginate a -> out/a.txt\n    touch {output}\n\n\
+         [active_if on]\noriginate b -> out/b.txt\n    touch {output}\n",
+    );
+    project.write("sub/x", "").write("out/x", "");
+    let folder = project.path(".").canonicalize().unwrap();
+    let flow = |within: &str, target: &str| {
+        let mut command = project.command(&["plan", "../workflow.flow", target]);
+        Ended::from(command.current_dir(project.path(within)).output().unwrap())
+    };
+    for target in ["../out/a.txt", "../sub/../out/a.txt"] {
+        flow("sub", target).expect(0);
+    }
+    flow("out", "a.txt").expect(0);
+    flow("sub", "out/a.txt")
+        .expect(4)
+        .says(&["did you mean the file ../out/a.txt?"]);
+    // A whole path that leads into the folder is one of its files.
+    let whole = folder.join("out/a.txt").display().to_string();
+    assert_eq!(flow("sub", &whole).expect(0).out, flow("out", "a.txt").out);
+    flow("sub", "out/a.tx")
+        .expect(4)
+        .says(&["did you mean the file ../out/a.txt?"]);
+    flow("out", "a.tx")
+        .expect(4)
+        .says(&["did you mean the file a.txt?"]);
+    flow("out", "b.txt")
+        .expect(4)
+        .says(&["`b` makes such files, and takes no part in this run"]);
 }

@@ -33,8 +33,7 @@ pub fn fmt(options: FmtOptions) -> anyhow::Result<Exit> {
             }
         };
         let mut sources = Sources::default();
-        let (old, wrong) = open::as_text(&mut sources, &raw_name, bytes);
-        let file = sources.add(raw_name, old.as_str());
+        let (old, file, wrong) = open::as_text(&mut sources, &raw_name, bytes);
         let new = match wrong.is_empty() {
             true => format(file, &old),
             false => Err(wrong),

@@ -11,7 +11,7 @@ use bstr::BString;
 use super::Exit;
 use super::options::{Common, Param, Place};
 use super::params;
-use crate::lang::{Ast, Diag, Sources, Span, parse};
+use crate::lang::{Ast, Diag, FileId, Sources, Span, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
 use crate::workflow::param::Content;
@@ -124,8 +124,7 @@ pub fn try_open(
     let (caller, folder, state) = places(common, place)?;
     let mut sources = Sources::default();
     let name = path.to_string_lossy().into_owned();
-    let (text, mut diags) = as_text(&mut sources, &name, bytes);
-    let file = sources.add(name, text.as_str());
+    let (text, file, mut diags) = as_text(&mut sources, &name, bytes);
     let (ast, found) = parse(file, &text);
     diags.extend(found);
     let mut overrides = Vec::new();
@@ -177,10 +176,13 @@ fn unread(common: &Common, path: &Path, error: &std::io::Error) -> Diag {
     diag
 }
 
-/// Text that is not UTF-8 is a mistake at the first byte that is not.
-pub fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, Vec<Diag>) {
+/// A file's text, added to the sources. What is not UTF-8 is a mistake at the first such byte.
+pub fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, FileId, Vec<Diag>) {
     match String::from_utf8(bytes) {
-        Ok(text) => (text, Vec::new()),
+        Ok(text) => {
+            let file = sources.add(name, text.as_str());
+            (text, file, Vec::new())
+        }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -192,7 +194,7 @@ pub fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, Ve
             };
             let diag = Diag::error("E0002", "the workflow is not UTF-8 text")
                 .at(span, "the first byte that is not");
-            (text, vec![diag])
+            (text, file, vec![diag])
         }
     }
 }
@@ -238,7 +240,7 @@ pub fn default_shell() -> Shell {
 /// `path`, which is relative to `caller`, as the workflow in `folder` writes it.
 pub fn as_written(path: &[u8], caller: &Path, folder: &Path) -> BString {
     let path = Path::new(OsStr::from_bytes(path));
-    if path.is_absolute() {
+    if path.is_absolute() && !without_dots(path).starts_with(folder) {
         return path.as_os_str().as_bytes().into();
     }
     let caller = caller.canonicalize().unwrap_or(caller.into());
@@ -256,6 +258,15 @@ pub fn as_written(path: &[u8], caller: &Path, folder: &Path) -> BString {
         written.push(b'/');
     }
     crate::pattern::clean(&written).into_owned().into()
+}
+
+/// `path`, which the workflow in `folder` writes so, as it is typed in the folder `caller`.
+pub fn as_typed(path: &[u8], caller: &Path, folder: &Path) -> BString {
+    as_written(
+        path,
+        folder,
+        &caller.canonicalize().unwrap_or(caller.into()),
+    )
 }
 
 /// An absolute path with each `..` taken back as it is written.
@@ -295,7 +306,12 @@ mod tests {
             ("../a", "/data/project", "../a"),
             ("../other/a", "/data/project", "../other/a"),
             ("../../../../../a", "/data/project", "../../a"),
-            ("/data/project/a", "/data", "/data/project/a"),
+            ("/data/project/a", "/data", "a"),
+            (
+                "/data/project/../other/a",
+                "/data",
+                "/data/project/../other/a",
+            ),
         ] {
             assert_eq!(written(path, caller), expected, "{path} from {caller}");
         }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::machine::processors;
-use super::open::{Opened, as_written};
+use super::open::{Opened, as_typed, as_written};
 use super::options::Force;
 use super::{Exit, guard, orphans};
 use crate::dense::Id;
@@ -338,13 +338,12 @@ fn wanted(
         // A folder may be named with its slash or without.
         let folder = [&path[..], b"/"].concat();
         let mut add = |path: &[u8]| wanted.add_file(plan, context, BStr::new(path));
-        if !add(&path) && !add(&folder) {
-            diags.push(no_such_target(
-                workflow,
-                plan,
-                target.as_bstr(),
-                path.as_bstr(),
-            ));
+        // A rule may write out a whole path that leads into the workflow's folder.
+        let is_whole = target.starts_with(b"/");
+        if !add(&path) && !add(&folder) && !(is_whole && add(target)) {
+            let typed = |path: &BStr| as_typed(path, &opened.caller, &opened.folder);
+            let (target, path) = (target.as_bstr(), path.as_bstr());
+            diags.push(no_such_target_typed(workflow, plan, target, path, &typed));
         }
     }
     if diags.is_empty() {
@@ -407,6 +406,17 @@ fn add_source(
 
 /// Neither a rule nor a file that one makes, with what was probably meant.
 pub fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BStr) -> Diag {
+    no_such_target_typed(workflow, plan, target, path, &|path| path.into())
+}
+
+/// As [`no_such_target`], with files as whoever asks would type them.
+fn no_such_target_typed(
+    workflow: &Workflow,
+    plan: &Plan,
+    target: &BStr,
+    path: &BStr,
+    typed: &dyn Fn(&BStr) -> BString,
+) -> Diag {
     let diag = Diag::error(
         "E0340",
         format!(
@@ -414,6 +424,16 @@ pub fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BS
             crate::ui::path(target)
         ),
     );
+    let mut inactive = workflow.rules.iter().filter(|(_, rule)| !rule.is_active());
+    if let Some((_, rule)) = inactive.find(|(id, _)| workflow.may_make_path(*id, path))
+        && let Some(condition) = &rule.active_if
+    {
+        let text = format!(
+            "`{}` makes such files, and takes no part in this run",
+            rule.name
+        );
+        return diag.at(condition.span, text);
+    }
     let name = target.to_str().unwrap_or("");
     let rules = workflow.rules.values().iter();
     if let Some(near) = nearest(name, rules.map(|rule| rule.name.as_str())) {
@@ -427,8 +447,14 @@ pub fn no_such_target(workflow: &Workflow, plan: &Plan, target: &BStr, path: &BS
         .paths
         .ids()
         .filter(|path| plan.producer(*path).is_some());
-    match crate::pattern::nearest_of(path, made.map(|path| plan.path(path))) {
-        Some(near) => diag.help(format!("did you mean the file {}?", crate::ui::path(near))),
+    let made: Vec<&BStr> = made.map(|path| plan.path(path)).collect();
+    let nearest = |to: &BStr| crate::pattern::nearest_of(to, made.iter().copied());
+    // Who stands elsewhere may have typed what the workflow writes.
+    match nearest(path).or_else(|| nearest(target)) {
+        Some(near) => {
+            let near = crate::ui::path(&typed(near));
+            diag.help(format!("did you mean the file {near}?"))
+        }
         None => diag.help("`flow list` shows the rules"),
     }
 }
