@@ -230,6 +230,10 @@ impl Shown<'_> {
             }
         }
         if n_run + n_unknown == 0 && !options.all {
+            if n_fresh == 0 {
+                writeln!(out, "nothing to do: there are no jobs")?;
+                return Ok(());
+            }
             let jobs = human::counted(n_fresh as u64, "job");
             writeln!(out, "everything is up to date ({jobs})")?;
             return Ok(());

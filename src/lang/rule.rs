@@ -115,7 +115,8 @@ impl Reader<'_, '_> {
             sources: Vec::with_capacity(1),
             filter: None,
         });
-        if !has_colon {
+        // What follows shows that there are no sources either, which is said instead.
+        if !has_colon && !self.cursor.rest().starts_with("->") {
             let what = Name {
                 span: self.rule.tuple_size.as_ref().map_or(name.span, |k| k.span),
                 ..name
@@ -159,6 +160,10 @@ impl Reader<'_, '_> {
                 continue;
             }
             let token = self.cursor.until_blank();
+            let takes_names = matches!(self.part, Part::With | Part::Using | Part::Outputs);
+            if token == "=" && takes_names {
+                return Err(self.blanks_around_equals(at));
+            }
             if self.part != Part::Outputs && WRONG_ARROWS.contains(&token) {
                 self.cursor.at += token.len();
                 let span = self.cursor.span(at, self.cursor.at);
@@ -174,9 +179,9 @@ impl Reader<'_, '_> {
                 self.parenthesis()?;
                 continue;
             }
-            let name = match self.part {
-                Part::With | Part::Using | Part::Outputs => self.name_before_equals()?,
-                _ => None,
+            let name = match takes_names {
+                true => self.name_before_equals()?,
+                false => None,
             };
             let Some(mut word) = word::read(self.cursor, HEADER, self.diags)? else {
                 // Only `name=` can be followed by nothing here, and that is reported.
@@ -244,6 +249,24 @@ impl Reader<'_, '_> {
             let text = &cursor.text[cursor.at..line.at];
             text.contains(" -> ") || text.trim_end().ends_with(" ->")
         })
+    }
+
+    /// A `=` alone: `ref = genome.fa`.
+    fn blanks_around_equals(&mut self, at: usize) -> Broken {
+        let before = self.cursor.end_before();
+        self.cursor.at += 1;
+        self.cursor.skip_blanks();
+        let equals = self.cursor.span(at, at + 1);
+        let diag = Diag::error("E0129", "nothing touches this `=`").at(
+            equals,
+            "a name is expected right before it, and a path right behind",
+        );
+        let around = self.cursor.span(before, self.cursor.at);
+        self.diags.push(match self.cursor.is_done() {
+            true => diag.help("like this: `ref={genome}`, with no blanks"),
+            false => diag.fix("leave the blanks out", around, "="),
+        });
+        Broken
     }
 
     /// `name=`, when a name and a `=` stand here and a word touches them.

@@ -189,7 +189,8 @@ impl Plan {
             format!("the filter of `{}` leaves out {items}", rule.name),
         )
         .at(factor.filter_span, "nothing matches this");
-        let nearest = seen.left_out.iter().max_by_key(|path| {
+        // Of several the first, which is why they are looked at from behind.
+        let nearest = seen.left_out.iter().rev().max_by_key(|path| {
             let text = self.path(**path);
             likeness(text, factor.filter_text.as_bytes())
         });

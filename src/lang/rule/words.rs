@@ -205,13 +205,16 @@ impl Reader<'_, '_> {
             let label = if rule.factors.len() > 1 {
                 "nothing follows the last `x`"
             } else {
-                "nothing follows the `:`"
+                "nothing stands between its name and what it makes"
             };
-            let message = format!("`{}` has no sources", rule.name.value);
+            let name = &rule.name.value;
             self.diags.push(
-                Diag::error("E0126", message)
+                Diag::error("E0126", format!("`{name}` has no sources"))
                     .at(header, label)
-                    .help("sources are rules, tables, files and globs"),
+                    .help("sources are rules, tables, files and globs")
+                    .help(format!(
+                        "what is made from nothing is an `originate {name} -> …`"
+                    )),
             );
             return Err(Broken);
         }

@@ -154,7 +154,11 @@ pub(super) fn lookup(loader: &mut Loader, name: &str, span: Span, asked: Use) ->
         return None;
     }
     let diag = no_such_rule(loader, name, span);
-    loader.diags.push(diag);
+    let is_guess = !diag.helps.is_empty() || !diag.others.is_empty();
+    loader.diags.push(match is_guess {
+        true => diag,
+        false => diag.help(format!("a file is written with its folder: `./{name}`")),
+    });
     None
 }
 
@@ -183,7 +187,7 @@ pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
     names.sort();
     match nearest(name, names) {
         Some(near) => diag.fix(format!("did you mean `{near}`?"), span, near),
-        None => diag.help(format!("a file is written with its folder: `./{name}`")),
+        None => diag,
     }
 }
 
