@@ -291,3 +291,23 @@ fn lists_are_shown_as_they_can_be_written() {
         "{out}"
     );
 }
+
+#[test]
+fn all_that_filters_leave_out_is_listed() {
+    let project = Project::new("transform t: in/* suffix .x -> .y\n    cp {input} {output}\n");
+    project.write("in/a.x", "");
+    for n in 0..150 {
+        project.write(format!("in/{n}.z"), "");
+    }
+    let out = project.flow(&["check", "-v"]).expect(0).out;
+    let listed = out
+        .lines()
+        .filter(|line| line.starts_with("t: the filter leaves out in/"));
+    assert_eq!(listed.count(), 150);
+    // Of those that nothing is taken of, the nearest is named, however late it comes.
+    std::fs::rename(project.path("in/a.x"), project.path("in/z.xx")).unwrap();
+    project
+        .flow(&["plan"])
+        .expect(3)
+        .says(&["leaves out all 151 items", "`in/z.xx`"]);
+}

@@ -75,6 +75,10 @@ pub(super) fn left(plan: &Plan, marked: &Marked, what: &str) -> Exit {
         return Exit::Done;
     }
     let n = human::counted(marked.left.len() as u64, "job");
+    let what = match marked.left.len() {
+        1 => what.replace("they were", "it was"),
+        _ => what.into(),
+    };
     anstream::eprintln!("{n} {what}:");
     for (job, left) in marked.left.iter().take(SHOWN) {
         anstream::eprintln!("  {}", sentence(plan, *job, left));

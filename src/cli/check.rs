@@ -73,13 +73,9 @@ fn left_out(opened: &open::Opened) -> anyhow::Result<()> {
     };
     let plan = crate::plan::Plan::new(context);
     for (id, rule) in opened.workflow.rules.iter() {
-        let (left_out, n_items) = plan.left_out(id);
-        for path in left_out.iter().copied() {
+        for path in plan.left_out(id) {
             let path = crate::ui::path(plan.path(path));
             anstream::println!("{}: the filter leaves out {path}", rule.name);
-        }
-        if left_out.len() as u32 > n_items {
-            anstream::println!("{}: and more", rule.name);
         }
     }
     Ok(())

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::{Context, Entry, JobId, PathId, Plan, Seen};
 use crate::lang::Diag;
 use crate::lang::ast::Verb;
-use crate::pattern::{Filter, Glob, nearest_path};
-use crate::workflow::{Factor, Rule, RuleId, Source, Word};
+use crate::pattern::{self, Filter, Glob, Pattern, intersects, nearest_path};
+use crate::workflow::{Factor, Part, Rule, RuleId, Source, Word, shape};
 
 /// After so many the rest would only repeat them.
 const ENOUGH: usize = 50;
@@ -98,6 +98,7 @@ impl Plan {
         }
         self.check_jobs(context, 0);
         self.check_folders(context);
+        self.check_looks(context);
     }
 
     /// Once a split has made the plan grow.
@@ -158,12 +159,90 @@ impl Plan {
             }
             let diag = Diag::error("E0322", format!("`{}` has no items", rule.name))
                 .at(word.span, "no file matches this");
+            if let Some(folder) = self.folder_of(word) {
+                let as_whole = self.as_whole(context, diag, folder);
+                self.report(as_whole);
+                continue;
+            }
             let near = self.nearest_folder(context, word);
             self.report(match near {
                 Some(near) => diag.help(format!("there is a folder `{near}`")),
                 None => diag.note("looked for in the workflow's folder"),
             });
         }
+    }
+
+    /// Globs that look into a folder which a job makes as a whole.
+    fn check_looks(&mut self, context: Context) {
+        if self.folders.is_empty() {
+            return;
+        }
+        for rule in context.workflow.rules.values() {
+            for source in rule.asked() {
+                let Source::Files(word) = source else {
+                    continue;
+                };
+                if let Some(folder) = self.folder_of(word) {
+                    let diag =
+                        Diag::warning("W0335", "a glob looks into a folder that a job makes")
+                            .at(word.span, "what lies there is none of its files");
+                    let diag = self.as_whole(context, diag, folder);
+                    self.report(diag);
+                }
+            }
+        }
+    }
+
+    /// The folder that a job makes and that a glob's own text leads into.
+    fn folder_of(&self, word: &Word) -> Option<&BStr> {
+        let n_fixed = word
+            .parts
+            .iter()
+            .position(|part| matches!(part, Part::Glob(_)))?;
+        let fixed = Word {
+            parts: word.parts[..n_fixed].to_vec(),
+            ..*word
+        };
+        let mut root = shape::of_word(&fixed, &|_| false);
+        let Some(pattern::Part::Text(last)) = root.0.last_mut() else {
+            return None;
+        };
+        let end = last.rfind_byte(b'/')?;
+        last.truncate(end);
+        if let Some(root) = root.literal() {
+            let mut above = root.as_bstr();
+            while !self.folders.contains_key(above) {
+                above = above[..above.rfind_byte(b'/')?].as_bstr();
+            }
+            return self
+                .folders
+                .get_key_value(above)
+                .map(|(folder, _)| folder.as_bstr());
+        }
+        let root = shape::of(&root);
+        let mut folders: Vec<&BString> = self.folders.keys().collect();
+        folders.sort();
+        let leads_into = |folder: &&BString| {
+            let mut inside = Pattern::text(folder.as_bstr());
+            let is_it = intersects(&[&root, &shape::of(&inside)]);
+            inside.push_text(b"/");
+            inside.push(pattern::Part::DoubleStar);
+            is_it || intersects(&[&root, &shape::of(&inside)])
+        };
+        folders
+            .into_iter()
+            .find(leads_into)
+            .map(|folder| folder.as_bstr())
+    }
+
+    fn as_whole(&self, context: Context, diag: Diag, folder: &BStr) -> Diag {
+        let job = self.folders[folder];
+        let rule = self.rule_of(context.workflow, job);
+        diag.and(rule.name_span, format!("makes `{folder}/` as a whole"))
+            .help(format!("take the folder itself: `{}`", rule.name))
+            .help(format!(
+                "or let a `split` or `subdivide` make its files: `-> {folder}/*`"
+            ))
     }
 
     /// A folder with nearly the name of the one that a glob looks into, which is not there.

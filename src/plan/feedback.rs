@@ -1,4 +1,5 @@
-//! Files that a rule makes itself, or that a rule makes which depends on it, are not its items.
+//! Files that a rule makes itself, or that a rule makes which depends on it, are not its items; nor
+//! are those in a folder that a job makes.
 //!
 //! Which these are shows only in a plan. So one is made, what is fed back in it is noted by name,
 //! and it is made again without that, until nothing is.
@@ -7,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
 
-use super::{Context, JobId, PathId, Plan, build};
+use super::{Context, Job, JobId, PathId, Plan, build};
 use crate::dense::Table;
 use crate::workflow::RuleId;
 
@@ -31,7 +32,8 @@ fn settled(context: Context, orphans: &HashSet<BString>, ran: &Ran) -> Plan {
             plan.entries[rule] = entries;
         }
         plan.replay(context, ran);
-        let found = plan.fed_back(context);
+        let mut found = plan.fed_back(context);
+        found.extend(plan.inside_folders());
         if found.is_empty() {
             plan.is_trial = false;
             return plan;
@@ -53,7 +55,8 @@ impl Plan {
     /// split.
     pub(super) fn learn_feedback(&mut self, context: Context, rule: RuleId) {
         let mut fed_back = context.workflow.fed_back.iter();
-        if self.is_trial || !fed_back.any(|(fed, _)| *fed == rule) {
+        let may_be_fed = fed_back.any(|(fed, _)| *fed == rule) || !self.folders.is_empty();
+        if self.is_trial || !may_be_fed {
             return;
         }
         let name = |path: &PathId| BString::from(self.path(*path));
@@ -84,6 +87,24 @@ impl Plan {
             }
             at += 1;
         }
+    }
+
+    /// Inputs that lie in a folder which a job makes as a whole: what it will hold, nobody knows
+    /// before. Words that spell such a file out have it all the same.
+    fn inside_folders(&self) -> Vec<(RuleId, BString)> {
+        if self.folders.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (job, &Job { rule, .. }) in self.jobs.iter() {
+            for &path in self.inputs(job) {
+                let name = self.path(path);
+                if self.lies_in_a_folder(path) && !self.excluded[rule].contains(name) {
+                    found.push((rule, name.into()));
+                }
+            }
+        }
+        found
     }
 
     /// Items that are made by their own rule, or by one that depends on it by name.

@@ -150,7 +150,7 @@ enum Consumer {
 struct Seen {
     items: u32,
     matched: u32,
-    /// The first that the filter left out.
+    /// Those that the filter left out.
     left_out: Vec<PathId>,
 }
 
@@ -292,6 +292,12 @@ impl Plan {
         }
     }
 
+    /// A job makes the folder that the file lies in, and not the file by its name.
+    fn lies_in_a_folder(&self, path: PathId) -> bool {
+        let by_name = self.producer.get(path).is_some_and(|job| *job != NOBODY);
+        !by_name && self.producer(path).is_some()
+    }
+
     /// Whether the job's inputs are not known yet, or those of a job that makes one of them.
     pub fn is_open(&self, job: JobId) -> bool {
         self.open.contains_key(&job) || self.is_held.contains(&job)
@@ -404,7 +410,9 @@ impl Plan {
         });
         // Of these nothing is known, of others what their items do not tell.
         let unexpanded: BTreeSet<RuleId> = expands.collect();
-        let pending: BTreeSet<RuleId> = self.pending().map(|(_, rule)| rule).collect();
+        let open = self.open_jobs().map(|job| self.jobs[job].rule);
+        let pending = self.pending().map(|(_, rule)| rule);
+        let pending: BTreeSet<RuleId> = pending.chain(open).collect();
         for rule in pending {
             let reader = &context.workflow.rules[rule];
             let extras = reader.with.iter().chain(&reader.using);
@@ -423,11 +431,10 @@ impl Plan {
         found
     }
 
-    /// The first items that a rule's filters leave out, and how many were seen.
-    pub fn left_out(&self, rule: RuleId) -> (Vec<PathId>, u32) {
-        let seen = &self.seen[rule];
-        let left_out = seen.iter().flat_map(|seen| &seen.left_out).copied();
-        (left_out.collect(), seen.iter().map(|seen| seen.items).sum())
+    /// The items that a rule's filters leave out.
+    pub fn left_out(&self, rule: RuleId) -> impl Iterator<Item = PathId> {
+        let seen = self.seen[rule].iter();
+        seen.flat_map(|seen| &seen.left_out).copied()
     }
 
     /// The jobs of a rule that are known, in their order.

@@ -95,7 +95,7 @@ impl Plan {
         }
         if is_taken {
             seen.matched += 1;
-        } else if seen.left_out.len() < 100 {
+        } else {
             seen.left_out.push(first);
         }
         is_taken
@@ -264,12 +264,20 @@ impl Plan {
                 return None;
             }
             let path = clean(&text);
-            if path.is_empty() || matches!(&path[..], b"." | b"/") {
+            if is_above(&path) {
                 self.report(
                     Diag::error("E0313", "an output comes out without a name").at(
                         output.word.span,
                         format!("this is `{}` for one of the items", BStr::new(&text)),
                     ),
+                );
+                return None;
+            }
+            if path.starts_with(b".flow/") {
+                self.report(
+                    Diag::error("E0314", "an output lies in flow's own folder")
+                        .at(output.word.span, format!("this is `{}`", BStr::new(&path)))
+                        .help("write it elsewhere: what flow keeps in `.flow` it alone may change"),
                 );
                 return None;
             }
@@ -521,6 +529,15 @@ impl Plan {
         }
         globs
     }
+}
+
+/// No file and no folder of its own: the workflow's folder, or one above it.
+fn is_above(path: &[u8]) -> bool {
+    let last = path.strip_suffix(b"/").unwrap_or(path);
+    matches!(
+        last.rsplit(|byte| *byte == b'/').next(),
+        Some(b"" | b"." | b"..")
+    )
 }
 
 /// The words that bring inputs besides the item, or in its place.

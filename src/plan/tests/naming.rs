@@ -92,6 +92,31 @@ transform u: match {s}.in using m/{s}.* ref -> {s}.use
 }
 
 #[test]
+fn outputs_have_names_of_their_own_and_lie_in_no_folder_of_flow() {
+    let of = |word: &str| {
+        let text = format!("originate a -> {word}\n    touch {{output}}\n");
+        plan(&text, &[])[0].split('|').next().unwrap().to_string()
+    };
+    for word in [".", "./", "..", "../", "a/..", "../..", "/", "\"\""] {
+        assert_eq!(
+            of(word),
+            "E0313 an output comes out without a name ",
+            "{word}"
+        );
+    }
+    for word in [".flow/x", "./.flow/history", ".flow/x/"] {
+        assert_eq!(
+            of(word),
+            "E0314 an output lies in flow's own folder ",
+            "{word}"
+        );
+    }
+    for word in [".flowx", "x..", "../a", "a/.flow/x", "..a"] {
+        assert!(of(word).starts_with("a: ->"), "{word}: {}", of(word));
+    }
+}
+
+#[test]
 fn a_with_word_that_comes_out_empty_is_left_out() {
     plans(
         "param extra = \"\"

@@ -1,6 +1,6 @@
 //! Globs and names that are satisfied by what rules will make.
 
-use super::world::{plan, plans};
+use super::world::{grows, plan, plans};
 
 #[test]
 fn a_glob_and_a_name_find_what_rules_make() {
@@ -108,4 +108,46 @@ fn two_rules_cannot_feed_each_other() {
     let text =
         "transform a: *.x suffix .x -> .y\n    x\ntransform b: a suffix .y -> {stem}.z\n    x\n";
     assert_eq!(plan(text, &["1.x"]), ["a: 1.x -> 1.y", "b: 1.y -> 1.z"]);
+}
+
+#[test]
+fn a_folder_that_a_job_makes_is_opaque_to_globs() {
+    let text = "originate d -> dir/
+    mkdir {output}
+merge g: dir/* */x.t -> all
+    ls {input} > {output}
+merge w: top.t with dir/sub/x.t -> read
+    ls {input} > {output}
+";
+    let expected = "d: -> dir/
+        g: -> all
+        w: top.t dir/sub/x.t -> read
+        W0321 `g` runs with no input | its sources name nothing
+        W0335 a glob looks into a folder that a job makes | what lies there is none of its files \
+        | makes `dir/` as a whole";
+    // The same before the folder is there and after.
+    for files in [&["top.t"][..], &["top.t", "dir/x.t", "dir/sub/x.t"]] {
+        grows(text, files, &[], expected);
+    }
+    let per_sample = "transform unpack: match {s}.tar -> un/{s}/
+    mkdir {output}
+transform use: unpack with un/{s}/*.txt -> {s}.out
+    ls {input} > {output}
+transform alone: un/a/*.txt -> {stem}.alone
+    ls {input} > {output}
+";
+    for files in [&["a.tar"][..], &["a.tar", "un/a/1.txt"]] {
+        grows(
+            per_sample,
+            files,
+            &[],
+            "unpack: a.tar -> un/a/
+        use: un/a/ -> a.out
+        E0322 `alone` has no items | no file matches this | makes `un/a/` as a whole
+        W0335 a glob looks into a folder that a job makes | what lies there is none of its files \
+        | makes `un/a/` as a whole
+        W0335 a glob looks into a folder that a job makes | what lies there is none of its files \
+        | makes `un/a/` as a whole",
+        );
+    }
 }
