@@ -12,8 +12,14 @@ mod amounts;
 mod ancient;
 #[path = "attributes/check.rs"]
 mod check;
+#[path = "attributes/cluster.rs"]
+mod cluster;
 #[path = "attributes/deps.rs"]
 mod deps;
+#[path = "attributes/limits.rs"]
+mod limits;
+#[path = "attributes/order.rs"]
+mod order;
 #[path = "attributes/protected.rs"]
 mod protected;
 #[path = "attributes/retries.rs"]

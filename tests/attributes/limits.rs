@@ -1,0 +1,62 @@
+//! `jobs_limit`, and that who waits holds nobody else up.
+
+use super::Project;
+
+/// Each job notes how many of its kind are at work, itself included.
+const CROWD: &str = "    mkdir at-{rule}-{output}\n    ls -d at-* | wc -l > {output}\n    \
+                     sleep 0.15\n    rmdir at-{rule}-{output}\n";
+
+fn most_at_once(project: &Project, files: &[&str]) -> u32 {
+    let counts = files.iter().map(|file| project.read(file));
+    let counts = counts.map(|count| count.trim().parse().expect("a number"));
+    counts.max().expect("there are jobs")
+}
+
+#[test]
+fn a_named_limit_is_shared_by_all_rules_that_name_it() {
+    let project = Project::new(&format!(
+        "param few = 2\njobs_limit db = {{few}}\n\
+         [jobs_limit db]\noriginate one -> a b c\n{CROWD}\n\
+         [jobs_limit db]\noriginate two -> d e f\n{CROWD}"
+    ));
+    let files = ["a", "b", "c", "d", "e", "f"];
+    project.flow(&["run", "-j6"]).expect(0);
+    assert_eq!(most_at_once(&project, &files), 2);
+    project
+        .flow(&["run", "-j6", "-B", "--set", "few=1"])
+        .expect(0);
+    assert_eq!(most_at_once(&project, &files), 1);
+}
+
+#[test]
+fn a_number_limits_one_rule_and_several_limits_hold_at_once() {
+    let project = Project::new(&format!(
+        "jobs_limit net = 3\n[jobs_limit net, jobs_limit 1]\noriginate one -> a b c\n{CROWD}"
+    ));
+    project.flow(&["run", "-j6"]).expect(0);
+    assert_eq!(most_at_once(&project, &["a", "b", "c"]), 1);
+}
+
+#[test]
+fn cores_are_counted_against_the_jobs_there_may_be() {
+    let project = Project::new(&format!("[cores 2]\noriginate one -> a b c d\n{CROWD}"));
+    project.flow(&["run", "-j5"]).expect(0);
+    assert_eq!(most_at_once(&project, &["a", "b", "c", "d"]), 2);
+}
+
+#[test]
+fn what_waits_for_one_thing_holds_back_nothing_that_is_free_to_go() {
+    // The first rule's jobs come first in every order, and only one of them may run.
+    for attribute in ["jobs_limit 1", "mem 1G", "gpus 1", "cores 3"] {
+        let project = Project::new(&format!(
+            "[{attribute}, priority 9]\noriginate slow -> s1 s2 s3\n    sleep 0.3; touch {{output}}\n\n\
+             originate quick -> q1 q2 q3\n    ls s* > {{output}} 2> /dev/null || true\n"
+        ));
+        let options = ["run", "-j4", "--mem", "1G", "--gpus", "1"];
+        project.flow(&options).expect(0);
+        for file in ["q1", "q2", "q3"] {
+            // None of the slow ones had ended.
+            assert_eq!(project.read(file), "", "{attribute}");
+        }
+    }
+}
