@@ -82,6 +82,10 @@ fn missing_input(plan: &Plan, context: Context, wanted: &Wanted, missing: &Missi
         "it is needed for {}",
         names.join(", which is needed for ")
     ));
+    if text.iter().any(|byte| b"*?[".contains(byte)) {
+        diag = diag
+            .help("what a param, let or capture brings is no pattern: a glob stands in the header");
+    }
     let mut rules = context.workflow.rules.iter();
     let inactive =
         rules.find(|(id, rule)| !rule.is_active() && context.workflow.may_make_path(*id, text));

@@ -287,7 +287,7 @@ impl Loader<'_> {
             names: &names,
             captures: &[],
             partial: &[],
-            has_groups: false,
+            n_groups: 0,
             is_one_job: false,
             tuple: None,
             input_slots: &[],

@@ -29,7 +29,8 @@ pub struct Header {
     pub flat_captures: Vec<NameId>,
     /// Names in the output words.
     pub output_names: Vec<NameId>,
-    pub has_groups: bool,
+    /// How many groups its regex has, the whole match among them; 0 where it has none.
+    pub n_groups: usize,
 }
 
 impl Header {
@@ -55,7 +56,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     let mut ancient = Vec::new();
     let mut filter_captures = Vec::new();
     let mut flat_captures = Vec::new();
-    let mut has_groups = false;
+    let mut n_groups = 0;
     let mut factors = Vec::new();
     for factor in &rule.factors {
         let mut sources = Vec::new();
@@ -70,10 +71,16 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         let mut captured = Vec::new();
         let (filter, template) = resolve_filter(loader, factor.filter.as_ref(), &mut captured);
         filter_captures.push(captured);
-        has_groups |= factor
-            .filter
-            .as_ref()
-            .is_some_and(|f| f.kind == FilterKind::Regex);
+        let is_regex = |filter: &ast::Filter| filter.kind == FilterKind::Regex;
+        if factor.filter.as_ref().is_some_and(is_regex) {
+            // Of one that is no regex, which is said elsewhere, any group may be meant.
+            let is_known = filter.n_groups() > 0;
+            n_groups = n_groups.max(if is_known {
+                filter.n_groups()
+            } else {
+                usize::MAX
+            });
+        }
         if let Some((template, _)) = &template {
             let flat = template.captures().filter(|capture| !capture.spans_folders);
             flat_captures.extend(flat.map(|capture| capture.name));
@@ -154,7 +161,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         filter_captures,
         flat_captures,
         output_names,
-        has_groups,
+        n_groups,
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) struct RecipeScope<'a> {
     /// What runs it where it names no interpreter itself.
     pub shell: Shell,
     pub captures: &'a Captures,
-    pub has_groups: bool,
+    pub n_groups: usize,
     pub is_one_job: bool,
     pub tuple: Option<&'a Tuple>,
     pub input_slots: &'a [Option<String>],
@@ -120,7 +120,7 @@ pub(super) fn resolve_block(
         names: &loader.workflow.names,
         captures: &seen.captures.known,
         partial: &seen.captures.partial,
-        has_groups: seen.has_groups,
+        n_groups: seen.n_groups,
         is_one_job: seen.is_one_job,
         tuple: seen.tuple,
         input_slots: seen.input_slots,

@@ -48,8 +48,8 @@ pub struct Scope<'a> {
     pub captures: &'a [NameId],
     /// Captures that only some of the sources have, with a source that lacks it.
     pub partial: &'a [(NameId, String)],
-    /// The rule's filter is a `regex`.
-    pub has_groups: bool,
+    /// How many groups the rule's `regex` has, the whole match among them; 0 where it has none.
+    pub n_groups: usize,
     /// The rule has one job over all its items, so that a capture has no one value.
     pub is_one_job: bool,
     /// The elements of its jobs, where they have several.
@@ -190,7 +190,10 @@ impl Scope<'_> {
     fn group(&self, hole: &Hole) -> Result<Expr, Diag> {
         let Some(tuple) = self.tuple else {
             return match hole.access.as_slice() {
-                [Access::Index(index)] if *index >= 0 => Ok(Expr::Group(*index as usize)),
+                [Access::Index(index)] if *index >= 0 => match *index as usize {
+                    index if index < self.n_groups => Ok(Expr::Group(index)),
+                    index => Err(self.no_group(hole, index as i64)),
+                },
                 _ => Err(Diag::error("E0239", "`{re}` needs the number of a group")
                     .at(hole.span, "write `{re[1]}`")),
             };
@@ -206,11 +209,14 @@ impl Scope<'_> {
         let found = usize::try_from(*group).ok();
         match found.and_then(|group| tuple.group(at, group)) {
             Some(number) => Ok(Expr::Group(number)),
-            None => Err(
-                Diag::error("E0239", format!("the regex has no group {group}"))
-                    .at(hole.span, "asked for here"),
-            ),
+            None => Err(self.no_group(hole, *group)),
         }
+    }
+
+    fn no_group(&self, hole: &Hole, group: i64) -> Diag {
+        Diag::error("E0239", format!("the regex has no group {group}"))
+            .at(hole.span, "asked for here")
+            .help("groups are counted by their `(` from 1; `{re[0]}` is the whole match")
     }
 
     fn built_in(&self, hole: &Hole) -> Result<Expr, Diag> {
@@ -252,7 +258,7 @@ impl Scope<'_> {
             .at(hole.span, "it is known in recipes")),
             "job" => plain(Expr::Job),
             "tmp" => plain(Expr::Tmp),
-            "re" if !self.has_groups => {
+            "re" if self.n_groups == 0 => {
                 Err(Diag::error("E0238", "`{re[…]}` needs a `regex` filter")
                     .at(hole.span, "this rule has none"))
             }

@@ -32,7 +32,7 @@ pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &S
     let scope = RecipeScope {
         shell: shell.clone(),
         captures: &captures,
-        has_groups: false,
+        n_groups: 0,
         is_one_job: false,
         input_slots: &[],
         output_slots: &[],

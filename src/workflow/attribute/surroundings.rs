@@ -122,7 +122,7 @@ fn one_path(loader: &mut Loader, word: Option<Word>) -> Option<Word> {
         loader.diags.push(
             Diag::error("E0228", "this must be one path")
                 .at(word.span, "this is a glob")
-                .help("a path with such a character in it is quoted: `\"a*b\"`"),
+                .help("a path with such a character in it is written `'a*b'` or `a\\*b`"),
         );
         return None;
     }

@@ -34,7 +34,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         no_input,
         tables: &tables,
         captures,
-        has_groups: header.has_groups,
+        n_groups: header.n_groups,
     };
     header.rule.with = extras(loader, &rule.with, &scope);
     header.rule.using = extras(loader, &rule.using, &scope);
@@ -65,7 +65,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
     let scope = recipe::RecipeScope {
         shell: shell.unwrap_or_else(|| loader.shell.clone()),
         captures,
-        has_groups: header.has_groups,
+        n_groups: header.n_groups,
         is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
         tuple: tuple.as_ref(),
         input_slots: &input_slots,
@@ -251,7 +251,7 @@ pub(super) fn check_glob(loader: &mut Loader, rule: &ast::Rule, word: &Word) {
             )
             .at(word.span, "this is a glob")
             .help("`split` and `subdivide` make as many files as they like")
-            .help("a file with such a character in its name is quoted: `\"a*b\"`"),
+            .help("a file with such a character in its name is written `'a*b'` or `a\\*b`"),
         );
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn source(
         rule,
         tuple: None,
         captures: &Captures::default(),
-        has_groups: false,
+        n_groups: 0,
         no_item: None,
         no_input: None,
         tables: &[],

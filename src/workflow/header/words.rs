@@ -15,7 +15,7 @@ pub(in crate::workflow) struct RuleScope<'a> {
     pub rule: Option<&'a ast::Rule>,
     pub tuple: Option<&'a Tuple>,
     pub captures: &'a Captures,
-    pub has_groups: bool,
+    pub n_groups: usize,
     pub no_item: Option<&'static str>,
     pub no_input: Option<&'static str>,
     /// Tables among the sources.
@@ -47,7 +47,7 @@ pub(in crate::workflow) fn resolve_words(
                     names: &loader.workflow.names,
                     captures: &rule.captures.known,
                     partial: &rule.captures.partial,
-                    has_groups: rule.has_groups,
+                    n_groups: rule.n_groups,
                     is_one_job: matches!(verb, Some(Verb::Merge | Verb::Split)),
                     tuple: rule.tuple,
                     input_slots,
@@ -85,8 +85,12 @@ pub(in crate::workflow) fn resolve_words(
                             {
                                 no_capture(loader, hole, rule.tables)
                             }
-                            (Unknown::Name { nearest: None }, Site::Source) => {
-                                no_template(word, hole, rule.rule)
+                            (Unknown::Name { nearest }, Site::Source) => {
+                                let diag = no_template(word, hole, rule.rule);
+                                match nearest {
+                                    Some(near) => diag.help(format!("or did you mean `{near}`?")),
+                                    None => diag,
+                                }
                             }
                             _ => unknown_name(hole, unknown),
                         };
