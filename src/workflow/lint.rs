@@ -3,6 +3,7 @@
 //! Names are compared, not scopes: a name that is used anywhere counts as used.
 
 mod recipes;
+mod shells;
 mod uses;
 
 use std::collections::HashSet;
@@ -26,6 +27,7 @@ pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
     if is_whole {
         limits(ast, &uses, &mut diags);
     }
+    shells::words(ast, sources, &mut diags);
     let main = ast.items.first().map(|item| item.span.file);
     for rule in workflow.rules.values() {
         if let Some(recipe) = &rule.recipe

@@ -77,6 +77,27 @@ transform one: match raw/{a}.txt -> one.txt
 }
 
 #[test]
+fn variables_where_no_shell_reads() {
+    let text = "\
+let home = $HOME/data
+param cash = '$HOME'
+let price = us\\$HOME
+merge m: ~/in.txt $DATA/*.txt a~b $lower with ref=$REF -> $OUT/m.txt
+    cat $HOME/x {input} {home} {cash} {price} > {output}
+";
+    assert_eq!(
+        said(text),
+        [
+            "W0407 $DATA -> {env.DATA}",
+            "W0407 $HOME -> {env.HOME}",
+            "W0407 $OUT -> {env.OUT}",
+            "W0407 $REF -> {env.REF}",
+            "W0407 ~ -> {env.HOME}",
+        ]
+    );
+}
+
+#[test]
 fn files_that_are_written_out() {
     let text = "\
 merge one: raw/a.txt with ref=genome.fa -> one.txt
