@@ -41,7 +41,10 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
     let mut seen: Vec<&Attribute> = Vec::new();
     for attribute in &rule.attributes {
         let name = attribute.name.value.as_str();
-        let may_repeat = matches!(name, "jobs_limit" | "after" | "env" | "then" | "ancient");
+        let may_repeat = matches!(
+            name,
+            "active_if" | "jobs_limit" | "after" | "env" | "then" | "ancient"
+        );
         if let Some(first) = seen.iter().find(|first| first.name.value == name)
             && !may_repeat
         {
@@ -81,7 +84,13 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "checksum_level" => {
                 found.checksum_level = checksum_level(loader, attribute);
             }
-            "active_if" => found.active_if = active::resolve(loader, attribute),
+            "active_if" => {
+                // Each of several has to hold. The first that does not is the one that is told.
+                let condition = active::resolve(loader, attribute);
+                if found.active_if.as_ref().is_none_or(|first| first.holds) {
+                    found.active_if = condition.or(found.active_if);
+                }
+            }
             "always" => found.is_always = true,
             "protected" => found.is_protected = has_outputs(loader, rule, attribute),
             "update" => found.is_update = has_outputs(loader, rule, attribute),

@@ -74,6 +74,27 @@ fn what_follows_has_none_of_its_items_and_that_is_no_mistake() {
 }
 
 #[test]
+fn of_several_all_must_hold() {
+    let project = Project::new(
+        "param dry = true\nparam warm = false\nparam tool = spade\n\
+         [active_if dry, active_if warm]\n[active_if tool == \"spade\"]\n\
+         originate sow -> bed\n    touch {output}\n",
+    );
+    let list = project.flow(&["list"]).expect(0).out;
+    assert!(list.contains("inactive (active_if warm)"), "{list}");
+    for (set, sown) in [
+        (["--set", "dry=true"].as_slice(), false),
+        (&["--set", "warm=true", "--set", "dry=false"], false),
+        (&["--set", "warm=true", "--set", "tool=fork"], false),
+        (&["--set", "warm=true"], true),
+    ] {
+        let args: Vec<&str> = ["run"].iter().chain(set).copied().collect();
+        project.flow(&args).expect(0);
+        assert_eq!(project.has("bed"), sown, "{set:?}");
+    }
+}
+
+#[test]
 fn text_and_lists_say_yes_unless_they_are_empty() {
     for (value, is_active) in [
         ("true", true),
