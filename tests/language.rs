@@ -437,3 +437,25 @@ fn an_element_that_is_not_there_fails_the_job() {
     ]);
     assert_eq!(project.read("m"), "in/b.x\n");
 }
+
+#[test]
+fn an_output_beside_globs_can_be_named_alone() {
+    let project = project(
+        "split cut: big.txt -> index=cut/index cut/*.part cut/last\n\
+         \x20   touch {output.dir}/1.part {output[-1]}\n\
+         \x20   echo {output[0]} > {output.index}\n\
+         subdivide again: big.txt -> again/*.part\n\
+         \x20   echo {output[0]}\n",
+        &["big.txt"],
+    );
+    project
+        .flow(&["check"])
+        .expect(3)
+        .says(&["E0240", "workflow.flow:5:10"]);
+    let workflow = project.read("workflow.flow");
+    let right = workflow.replace("    echo {output[0]}\n", "    echo {output.dir}\n");
+    project.write("workflow.flow", right);
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("cut/index"), "cut/index\n");
+    project.flow(&["run"]).expect(0).says(&["up to date"]);
+}

@@ -292,7 +292,7 @@ impl Loader<'_> {
             tuple: None,
             input_slots: &[],
             output_slots: &[],
-            outputs_unknown: false,
+            glob_outputs: &[],
             has_outputs: true,
             no_item: None,
             no_input: None,

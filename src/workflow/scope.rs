@@ -57,8 +57,8 @@ pub struct Scope<'a> {
     /// Names of the input words, item first (it has none), and of the output words.
     pub input_slots: &'a [Option<String>],
     pub output_slots: &'a [Option<String>],
-    /// `{output}` has no meaning: outputs are globs.
-    pub outputs_unknown: bool,
+    /// For each output word, whether it is a glob, whose files nobody knows yet.
+    pub glob_outputs: &'a [bool],
     pub has_outputs: bool,
     /// Why its jobs have no files of their own, and no inputs at all, where that is so.
     pub no_item: Option<&'static str>,
@@ -335,7 +335,7 @@ impl Scope<'_> {
             },
             _ => return Err(no_part(hole, "a file")),
         };
-        if set == FileSet::Output && self.outputs_unknown && fact != Some(Fact::Dir) {
+        if set == FileSet::Output && fact != Some(Fact::Dir) && self.is_glob_output(slot, index) {
             return Err(
                 Diag::error("E0240", "`{output}` has no value where outputs are globs")
                     .at(hole.span, "the files are known only when the job has run")
@@ -370,6 +370,22 @@ impl Scope<'_> {
             index,
             fact,
         })
+    }
+
+    /// Whether a glob is among the output words that are meant.
+    fn is_glob_output(&self, slot: Option<Slot>, index: Option<i64>) -> bool {
+        let at = match (slot, index) {
+            (Some(slot), _) => Some(slot.0 as usize),
+            (None, Some(index)) if index < 0 => {
+                self.glob_outputs.len().checked_add_signed(index as isize)
+            }
+            (None, Some(index)) => Some(index as usize),
+            (None, None) => None,
+        };
+        match at.and_then(|at| self.glob_outputs.get(at)) {
+            Some(is_glob) => *is_glob,
+            None => self.glob_outputs.contains(&true),
+        }
     }
 
     fn no_files(&self, hole: &Hole, why: &str) -> Diag {

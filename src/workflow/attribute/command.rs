@@ -36,7 +36,7 @@ pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &S
         is_one_job: false,
         input_slots: &[],
         output_slots: &[],
-        outputs_unknown: false,
+        glob_outputs: &[],
         tuple: None,
         has_outputs: true,
         no_item: None,

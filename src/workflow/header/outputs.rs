@@ -62,6 +62,11 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
     (header.rule.around, header.rule.deps) =
         surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
     let shell = surroundings::shell(loader, rule);
+    let outputs = header.rule.outputs.iter().flatten();
+    // A glob in any other verb is a mistake that was told.
+    let makes_unknown = header.rule.makes_unknown_files();
+    let is_unknown = |output: &Output| makes_unknown && output.is_glob();
+    let glob_outputs: Vec<bool> = outputs.map(is_unknown).collect();
     let scope = recipe::RecipeScope {
         shell: shell.unwrap_or_else(|| loader.shell.clone()),
         captures,
@@ -70,8 +75,7 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         tuple: tuple.as_ref(),
         input_slots: &input_slots,
         output_slots: &output_slots,
-        outputs_unknown: header.rule.makes_unknown_files()
-            && header.rule.outputs.iter().flatten().any(Output::is_glob),
+        glob_outputs: &glob_outputs,
         has_outputs: header.rule.has_outputs,
         no_item,
         no_input,

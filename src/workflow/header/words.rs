@@ -32,6 +32,8 @@ pub(in crate::workflow) fn resolve_words(
     output_slots: &[Option<String>],
 ) -> Vec<Word> {
     let verb = rule.rule.map(|rule| rule.verb.value);
+    let is_unknown = site == Site::Recipe && matches!(verb, Some(Verb::Split | Verb::Subdivide));
+    let glob_outputs = vec![is_unknown; output_slots.len()];
     let mut parts = Vec::new();
     let mut is_good = true;
     for piece in &word.pieces {
@@ -52,8 +54,7 @@ pub(in crate::workflow) fn resolve_words(
                     tuple: rule.tuple,
                     input_slots,
                     output_slots,
-                    outputs_unknown: site == Site::Recipe
-                        && matches!(verb, Some(Verb::Split | Verb::Subdivide)),
+                    glob_outputs: &glob_outputs,
                     has_outputs: true,
                     no_item: rule.no_item,
                     no_input: rule.no_input,
