@@ -38,21 +38,19 @@ impl Step {
     }
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ruffus")
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of the examples, in order.
-fn names() -> BTreeSet<String> {
-    let entries = fs::read_dir(folder()).unwrap().flatten();
-    let folders = entries.filter(|entry| entry.path().is_dir());
-    folders
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect()
+/// The stories of a folder, in order.
+fn stories(folder: &str) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).unwrap().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.is_dir()).collect()
 }
 
 fn parse(text: &str) -> Vec<Step> {
@@ -136,9 +134,9 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn copy(name: &str) -> Scratch {
+    fn copy(story: &Path) -> Scratch {
         let temp = tempfile::tempdir().unwrap();
-        let mut folders = vec![(folder().join(name), temp.path().join("work"))];
+        let mut folders = vec![(story.to_path_buf(), temp.path().join("work"))];
         while let Some((from, to)) = folders.pop() {
             fs::create_dir_all(&to).unwrap();
             for entry in fs::read_dir(&from).unwrap().flatten() {
@@ -182,7 +180,8 @@ impl Scratch {
     fn ran(&self, arguments: &str) -> (Ended, Vec<Job>) {
         let events = self.temp.path().join("events");
         let _ = fs::remove_file(&events);
-        let ended = self.shell(&format!("flow run {arguments} --events ../events"));
+        let file = events.display();
+        let ended = self.shell(&format!("flow run {arguments} --events {file}"));
         let events = fs::read_to_string(&events).unwrap_or_default();
         let events = events.lines();
         let events = events.map(|line| serde_json::from_str(line).expect("JSON"));
@@ -250,20 +249,15 @@ fn by_rule(mut lines: Vec<String>, workflow: &str) -> Vec<String> {
     lines
 }
 
-/// Follows the steps of an example; what is not as its `jobs` says.
-fn follow(name: &str) -> Vec<String> {
-    let path = folder().join(name).join("jobs");
+/// Follows the steps of a story; what is not as its `jobs` says.
+fn follow(story: &Path) -> Vec<String> {
+    let name = story.file_name().unwrap().to_string_lossy();
+    let path = story.join("jobs");
     let mut steps = parse(&read(&path));
     let is_update = std::env::var_os("UPDATE_RUFFUS").is_some();
-    let scratch = Scratch::copy(name);
-    let workflow = read(&folder().join(name).join("workflow.flow"));
+    let scratch = Scratch::copy(story);
+    let workflow = read(&story.join("workflow.flow"));
     let mut wrong = Vec::new();
-    if !steps.iter().any(|step| step.command == "flow check") {
-        let check = scratch.shell("flow check");
-        if (check.status, check.err.as_str()) != (0, "") {
-            wrong.push(format!("{name}: flow check\n{}", check.err));
-        }
-    }
     let layout = scratch.shell("flow fmt --check *.flow");
     if layout.status != 0 {
         wrong.push(format!("{name}: flow fmt would change {}", layout.out));
@@ -305,15 +299,14 @@ fn follow(name: &str) -> Vec<String> {
     wrong
 }
 
-#[test]
-fn each_example_runs_the_jobs_it_must() {
-    let names = names();
-    assert!(names.len() > 40, "only {} examples", names.len());
-    let only = std::env::var("RUFFUS").ok();
-    let is_asked = |name: &&String| only.as_ref().is_none_or(|only| name.contains(only));
-    let names: Vec<&String> = names.iter().filter(is_asked).collect();
-    let (some, others) = names.split_at(names.len() / 2);
-    let all = |names: &[&String]| names.iter().flat_map(|name| follow(name)).collect();
+/// Follows many stories, two at a time.
+#[track_caller]
+fn follow_all(stories: &BTreeSet<PathBuf>) {
+    let only = std::env::var("RUFFUS").unwrap_or_default();
+    let is_asked = |story: &&PathBuf| story.to_string_lossy().contains(&only);
+    let stories: Vec<&PathBuf> = stories.iter().filter(is_asked).collect();
+    let (some, others) = stories.split_at(stories.len() / 2);
+    let all = |stories: &[&PathBuf]| stories.iter().flat_map(|story| follow(story)).collect();
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let others = scope.spawn(|| -> Vec<String> { all(others) });
         let some: Vec<String> = all(some);
@@ -323,11 +316,32 @@ fn each_example_runs_the_jobs_it_must() {
 }
 
 #[test]
+fn each_example_runs_the_jobs_it_must() {
+    let examples = stories("examples/ruffus");
+    assert!(examples.len() > 60, "only {} examples", examples.len());
+    for story in &examples {
+        let check = Scratch::copy(story).shell("flow check");
+        let is_told = read(&story.join("jobs")).contains("$ flow check\n");
+        let said = (check.status, check.err.as_str());
+        assert!(is_told || said == (0, ""), "{story:?}: {}", check.err);
+    }
+    follow_all(&examples);
+}
+
+#[test]
+fn where_ruffus_is_silently_wrong_flow_is_not() {
+    let stories = stories("tests/ruffus");
+    assert!(stories.len() > 20, "only {} stories", stories.len());
+    follow_all(&stories);
+}
+
+#[test]
 fn each_example_is_in_the_list() {
-    let list = read(&folder().join("README.md"));
-    for name in names() {
+    let list = read(&root().join("examples/ruffus/README.md"));
+    for story in stories("examples/ruffus") {
+        let name = story.file_name().unwrap().to_string_lossy();
         assert!(list.contains(&format!("]({name})")), "{name} is not listed");
-        let text = read(&folder().join(&name).join("workflow.flow"));
+        let text = read(&story.join("workflow.flow"));
         assert!(text.starts_with("# "), "{name} does not say what it shows");
     }
 }
