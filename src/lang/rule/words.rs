@@ -214,7 +214,8 @@ impl Reader<'_, '_> {
                     .help("sources are rules, tables, files and globs")
                     .help(format!(
                         "what is made from nothing is an `originate {name} -> …`"
-                    )),
+                    ))
+                    .help("a job that makes and reads nothing takes a row: `table once = [now]`"),
             );
             return Err(Broken);
         }
