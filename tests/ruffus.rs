@@ -1,5 +1,6 @@
 //! Each folder of `examples/ruffus` is a copy of the same story told by Ruffus' manual, and its `jobs`
-//! file says what runs when. `UPDATE_RUFFUS=1` writes what does run; read the difference.
+//! file says what runs when. `UPDATE_RUFFUS=1` writes what does run; read the difference. `RUFFUS=pairs`
+//! follows those with `pairs` in their path.
 //!
 //! A `jobs` file is a list of commands, and under each what comes of it:
 //!

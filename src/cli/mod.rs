@@ -16,6 +16,7 @@ mod fence;
 mod fmt;
 mod guard;
 mod follow;
+mod force;
 mod history;
 mod hold;
 mod list;

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::force::{forced, in_vain};
 use super::machine::processors;
 use super::open::{Opened, as_typed, as_written};
 use super::options::Force;
 use super::{Exit, guard, orphans};
-use crate::dense::Id;
 use crate::disk::{Disk, Time};
 use crate::history::{DiscoveredFile, History};
 use crate::lang::nearest::nearest;
@@ -19,7 +19,7 @@ use crate::plan::want::Wanted;
 use crate::plan::{Context, Entry, Plan};
 use crate::run::Commands;
 use crate::stale::problem::{failed_checks, missing_inputs};
-use crate::stale::{Forced, Judge, Level, settle};
+use crate::stale::{Judge, Level, settle};
 use crate::workflow::{RuleId, Source, Workflow};
 
 static NOTHING_FORCED: Force = Force {
@@ -164,6 +164,7 @@ pub fn judge_as<'a>(
     judge.facts.pretend(changed, Time(now));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     shown.append(&mut plan.diags);
+    shown.extend(in_vain(&opened.workflow, &plan, &wanted, force));
     let is_wrong = shown.iter().any(Diag::is_error);
     let failed = failed_checks(&plan, context, &judge);
     let is_wrong = is_wrong || !failed.is_empty();
@@ -255,25 +256,6 @@ fn foreign(plan: &Plan, workflow: &Workflow, judge: &Judge) -> Vec<Diag> {
     found
 }
 
-fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
-    let mut forced = Forced::default();
-    let mut diags = Vec::new();
-    forced.all = force.all;
-    for name in &force.rules {
-        match rule(workflow, name) {
-            Some(rule) => {
-                forced.rules.insert(rule.index());
-            }
-            None => diags.push(no_such_rule(workflow, "--force", name)),
-        }
-    }
-    if diags.is_empty() {
-        Ok(forced)
-    } else {
-        Err(diags)
-    }
-}
-
 /// The rule of a name.
 pub fn rule(workflow: &Workflow, name: &str) -> Option<RuleId> {
     workflow
@@ -340,7 +322,7 @@ fn wanted(
         let mut add = |path: &[u8]| wanted.add_file(plan, context, BStr::new(path));
         // A rule may write out a whole path that leads into the workflow's folder.
         let is_whole = target.starts_with(b"/");
-        if !add(&path) && !add(&folder) && !(is_whole && add(target)) {
+        if !(add(&path) || add(&folder) || is_whole && add(target)) {
             let typed = |path: &BStr| as_typed(path, &opened.caller, &opened.folder);
             let (target, path) = (target.as_bstr(), path.as_bstr());
             diags.push(no_such_target_typed(workflow, plan, target, path, &typed));

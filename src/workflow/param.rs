@@ -63,7 +63,7 @@ impl Content {
         match self {
             Content::One(text) => text.to_string(),
             Content::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| as_element(item)).collect();
+                let items: Vec<String> = items.iter().map(as_element).collect();
                 format!("[{}]", items.join(", "))
             }
             Content::Sources => "what it was passed".into(),
