@@ -269,6 +269,26 @@ fn without_a_socket_there_are_signals() {
 }
 
 #[test]
+fn a_run_that_has_started_nothing_yet_is_ended_by_either() {
+    let project = Project::new(
+        "[check \"touch begun; until [ -e go ]; do sleep 0.02; done\"]\n\
+         transform one: ./a suffix a -> b\n    touch {output}\n",
+    );
+    project.write("a", "").write("b", "");
+    let run = start(&project, &[], "begun");
+    let out = project.flow(&["stop", "--drain", "--wait"]).expect(0).out;
+    says(
+        &out,
+        &[
+            "sent SIGTERM to the run, process ",
+            "has started nothing yet\nit has ended\n",
+        ],
+    );
+    go(&project);
+    end(run).expect(143);
+}
+
+#[test]
 fn a_run_is_found_by_its_state_folder_however_long_that_is_called() {
     let project = waits();
     let long = ["elsewhere", &"x".repeat(200), &"y".repeat(200)].join("/");

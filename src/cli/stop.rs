@@ -115,11 +115,16 @@ fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Res
         );
         return Err(Exit::Held);
     }
+    // Before it runs anything it listens to nothing, and SIGUSR1 would end it as a mistake.
+    let (name, signal, why) = match is_caught(&holder, signal) {
+        false => ("TERM", Signal::TERM, "which has started nothing yet"),
+        true => (name, signal, "which listens to no questions"),
+    };
     let process = look(holder.pid as i32).filter(|process| process.started == holder.started);
     match process.map(|process| send(&process, signal)) {
         Some(Sent::Yes) => {
             let who = shown(&holder);
-            anstream::println!("sent SIG{name} to the run, {who}, which listens to no questions");
+            anstream::println!("sent SIG{name} to the run, {who}, {why}");
             Ok(holder)
         }
         Some(Sent::Forbidden) => {
@@ -132,6 +137,15 @@ fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Res
             Ok(holder)
         }
     }
+}
+
+/// Whether a process does something of its own on a signal, as `/proc/PID/status` has it.
+fn is_caught(holder: &Holder, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", holder.pid));
+    let status = status.unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// Waits until the run holds the folder no more.
