@@ -171,9 +171,8 @@ enum Stands {
 
 fn stands(state: &Path, key: &BStr) -> Stands {
     match who(state) {
-        Seen::Here(holder) if holder.is_run() => {}
-        Seen::Nobody | Seen::Here(_) => return Stands::Ended,
-        Seen::Elsewhere(_) => return Stands::Unknown,
+        Seen::Here(holder) | Seen::Elsewhere(holder) if holder.is_run() => {}
+        _ => return Stands::Ended,
     }
     let job = key.into();
     match ask(state, Question::Job { job }) {

@@ -25,7 +25,7 @@ use crate::history::{self, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::Context;
 use crate::run::{self, Interrupt, Setup, Sink, Summary};
-use crate::ui::{Lines, LinesOptions};
+use crate::ui::{Detail, Lines, LinesOptions};
 
 pub fn run(
     options: RunOptions,
@@ -80,7 +80,7 @@ pub fn run(
         remember(&mut history, &options, begun_ms, tally, ended);
         return Ok(ended);
     }
-    if options.common.detail != crate::ui::Detail::Quiet {
+    if options.common.detail != Detail::Quiet {
         let context = Context {
             workflow: &opened.workflow,
             listing: &listing,
@@ -109,8 +109,11 @@ pub fn run(
     let (executor, reports) = supervisor.open(&setup).map_err(not_started)?;
     let (sender, inbox) = mpsc::channel();
     let id = holder.id.clone();
+    let listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
     // A file system without sockets is no reason not to run: others then have signals.
-    let _listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
+    if let (Err(error), Detail::Verbose) = (&listening, options.common.detail) {
+        anstream::eprintln!("note: nobody can ask this run what it does: {error}");
+    }
     signals::start(reports, sender)?;
     let mut sinks = sinks(&options, &opened)?;
     warn(&mut sinks, warnings);
@@ -203,7 +206,7 @@ fn run_options(options: &RunOptions, opened: &Opened) -> run::Options {
         },
         retries: options.retries.unwrap_or(0),
         shuffle: options.shuffle,
-        tells_output: options.common.detail == crate::ui::Detail::Verbose,
+        tells_output: options.common.detail == Detail::Verbose,
     }
 }
 

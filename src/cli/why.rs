@@ -17,7 +17,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::ask::client::{self, Seen};
 use super::follow::Consumers;
 use super::look::{About, look};
 use super::open::{Opened, as_written};
@@ -52,13 +51,13 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
         let mut why = Why {
             opened: looked.opened,
             context: looked.context,
-            disk: looked.disk,
             consumers: Consumers::new(&looked.judged.plan),
             judged: looked.judged,
+            disk: looked.disk,
             history: looked.history,
             style: terminal.out,
             accept: accept_command(&options.common),
-            run: client::who(&looked.opened.state),
+            is_going: false,
             out: String::new(),
         };
         why.going();
@@ -88,8 +87,8 @@ struct Why<'a> {
     style: Style,
     /// The command that accepts, for this workflow.
     accept: String,
-    /// Who holds the folder.
-    run: Seen,
+    /// There is a run that answers.
+    is_going: bool,
     out: String,
 }
 

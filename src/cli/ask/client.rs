@@ -61,7 +61,8 @@ pub enum Silence {
     Odd(String),
 }
 
-/// Asks the run that listens in a state folder. Another user's socket is not asked.
+/// Asks the run that listens in a state folder. Another user's socket is not asked. From another host
+/// there is none, though it may be seen; from another container of the same one there may be.
 pub fn ask(state: &Path, question: Question) -> Result<(Holder, Answer), Silence> {
     ask_as(state, question, own_user())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::Why;
-use crate::cli::ask::client::{Seen, Silence, ask};
+use crate::cli::ask::client::{Seen, Silence, ask, who};
 use crate::cli::ask::words;
 use crate::run::ask::{Answer, Now, Question};
 use crate::ui::{Role, path, safe};
@@ -19,20 +19,29 @@ pub(super) enum Rest {
 }
 
 impl Why<'_> {
-    /// Says that a run is going, first of all.
+    /// Says that a run is going, first of all. One that does not answer is not asked again.
     pub(super) fn going(&mut self) {
-        let state = &self.opened.state;
-        let line = match &self.run {
-            Seen::Nobody => return,
-            Seen::Here(holder) if !holder.is_run() => words::going(holder, None),
-            Seen::Elsewhere(holder) => {
-                format!("{}; it can be asked there only", words::going(holder, None))
+        let seen = who(&self.opened.state);
+        let (Seen::Here(holder) | Seen::Elsewhere(holder)) = &seen else {
+            return;
+        };
+        let asked = match holder.is_run() {
+            true => Some(ask(&self.opened.state, Question::Run)),
+            false => None,
+        };
+        let line = match asked {
+            Some(Ok((holder, Answer::Run(progress)))) => {
+                self.is_going = true;
+                words::going(&holder, Some(&progress))
             }
-            Seen::Here(holder) => match ask(state, Question::Run) {
-                Ok((holder, Answer::Run(progress))) => words::going(&holder, Some(&progress)),
-                Ok(_) => return,
-                Err(silence) => format!("{}; {}", words::going(holder, None), why_silent(&silence)),
-            },
+            Some(Err(silence)) => {
+                let why = match (&seen, silence) {
+                    (Seen::Elsewhere(_), Silence::NoSocket) => "it can be asked there only".into(),
+                    (_, silence) => why_silent(&silence),
+                };
+                format!("{}; {why}", words::going(holder, None))
+            }
+            Some(Ok(_)) | None => words::going(holder, None),
         };
         say!(self, "{}", self.style.paint(Role::Faint, line));
     }
@@ -43,11 +52,8 @@ impl Why<'_> {
     }
 
     fn ask(&self, question: Question) -> Option<Answer> {
-        match &self.run {
-            Seen::Here(holder) if holder.is_run() => {}
-            _ => return None,
-        }
-        let (_, answer) = ask(&self.opened.state, question).ok()?;
+        let asked = self.is_going.then(|| ask(&self.opened.state, question));
+        let (_, answer) = asked?.ok()?;
         Some(answer)
     }
 
