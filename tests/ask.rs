@@ -158,6 +158,33 @@ fn cores_and_the_time_before_another_try_are_told() {
 }
 
 #[test]
+fn a_chain_of_waiting_jobs_is_followed_to_its_end() {
+    let project = Project::new(
+        "originate one -> a\n    touch begun; until [ -e go ]; do sleep 0.02; done; touch {output}\n\n\
+         transform two: one suffix a -> b\n    cp {input} {output}\n\n\
+         transform three: two suffix b -> c\n    cp {input} {output}\n\n\
+         [after three]\noriginate late -> last\n    touch {output}\n",
+    );
+    let run = start(&project, &[], "begun");
+    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
+    says(&why("b"), &["waits for a, which runs for "]);
+    says(
+        &why("c"),
+        &["waits for b, which waits too\nin the end for a, which runs for "],
+    );
+    says(
+        &why("last"),
+        &["which it comes after: 1 job left\nin the end for a, which runs for "],
+    );
+    says(
+        &why("three"),
+        &["such as c for b, which waits too; in the end for a, which runs for "],
+    );
+    go(&project);
+    end(run).expect(0);
+}
+
+#[test]
 fn what_is_behind_a_split_says_which_runs() {
     let project = Project::new(
         "split parts: ./list -> parts/*.p\n    \
@@ -266,6 +293,18 @@ fn without_a_socket_there_are_signals() {
         go(&project);
         end(run).expect(status);
     }
+}
+
+#[test]
+fn a_run_that_cannot_listen_runs_all_the_same() {
+    let project = waits();
+    fs::create_dir_all(project.path(".flow/socket/in the way")).unwrap();
+    let run = start(&project, &["-v"], "begun.a");
+    let out = project.flow(&["stop", "--drain"]).expect(0).out;
+    says(&out, &["sent SIGUSR1 to the run, process "]);
+    go(&project);
+    end(run).expect(1).says(&["note: nobody can ask this run"]);
+    assert!(project.has("got/a"));
 }
 
 #[test]

@@ -173,6 +173,10 @@ pub enum Wait {
         /// The first of them, those that run before the others.
         jobs: Vec<Named>,
         after: Vec<After>,
+        /// Where none of them runs: at the end of the chain from the first of them, a job that does,
+        /// or that waits for something else than jobs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<Root>,
     },
     /// Splits that have to run before its inputs are known.
     Splits { splits: Vec<Named> },
@@ -190,6 +194,14 @@ pub enum Wait {
     Stopping,
     /// Nothing: it starts now.
     Turn,
+}
+
+/// The end of a chain of jobs that wait for each other.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Root {
+    pub job: Named,
+    /// What it waits for, when it does not run.
+    pub wait: Option<Box<Wait>>,
 }
 
 /// A rule that a job comes `after`.

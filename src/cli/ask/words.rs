@@ -5,7 +5,7 @@ mod tests;
 
 use crate::history::Holder;
 use crate::run::ask::{
-    After, Amount, JobAnswer, Lack, Named, Now, Progress, RuleAnswer, Short, Try, Wait, Waits,
+    After, Amount, JobAnswer, Lack, Named, Now, Progress, Root, RuleAnswer, Short, Try, Wait, Waits,
 };
 use crate::ui::{human, path, safe};
 
@@ -75,7 +75,12 @@ fn under_way(now: &Try) -> String {
 /// What a job waits for.
 fn wait(wait: &Wait) -> Vec<String> {
     match wait {
-        Wait::Jobs { n, jobs, after } => {
+        Wait::Jobs {
+            n,
+            jobs,
+            after,
+            root,
+        } => {
             let mut lines = match (*n, jobs.first()) {
                 (0, _) => Vec::new(),
                 (1, Some(only)) => {
@@ -92,6 +97,9 @@ fn wait(wait: &Wait) -> Vec<String> {
                 }
             };
             lines.extend(after.iter().map(after_rule));
+            // The only job before it was named already.
+            let is_news = |root: &&Root| jobs.iter().all(|job| job.job != root.job.job);
+            lines.extend(root.iter().filter(is_news).map(in_the_end));
             lines
         }
         Wait::Splits { splits } => {
@@ -137,6 +145,14 @@ pub fn behind(splits: &[Named]) -> Vec<String> {
     let mut lines = vec!["the run that is going may come to it, when these have run:".into()];
     list(&mut lines, splits, splits.len() as u64);
     lines
+}
+
+fn in_the_end(root: &Root) -> String {
+    let what = match &root.wait {
+        Some(it) => wait(it).into_iter().next().unwrap_or_default(),
+        None => short(&root.job),
+    };
+    format!("in the end for {}, which {what}", path(&root.job.job))
 }
 
 fn after_rule(after: &After) -> String {
@@ -263,13 +279,15 @@ fn common(waits: &Waits) -> String {
     let verb = if waits.n == 1 { "waits" } else { "wait" };
     let example = path(&waits.job);
     match (&waits.wait, &waits.rule) {
-        (Wait::Jobs { jobs, .. }, Some(rule)) => {
+        (Wait::Jobs { jobs, root, .. }, Some(rule)) => {
             let rule = safe::line(rule.as_bytes());
             let before = match jobs.first() {
                 Some(first) => format!(" for {}, which {}", path(&first.job), short(first)),
                 None => String::new(),
             };
-            format!("{n} {verb} for rule `{rule}`, such as {example}{before}")
+            let root = root.iter().map(|root| format!("; {}", in_the_end(root)));
+            let root: String = root.collect();
+            format!("{n} {verb} for rule `{rule}`, such as {example}{before}{root}")
         }
         (Wait::Amounts { lacks }, _) if !lacks.is_empty() => {
             let lack = &lacks[0];

@@ -6,22 +6,21 @@ use super::Moment;
 use crate::plan::want::Wanted;
 use crate::plan::{Entry, JobId};
 use crate::run::Node;
-use crate::run::ask::{After, Amount, Lack, Named, Wait};
+use crate::run::ask::{After, Amount, Lack, Named, Root, Wait};
 use crate::sched::{self, JobIdx, Resource, State, Waiting};
 use crate::workflow::RuleId;
 
 /// So many jobs are named where several are before one, or have what it waits for.
 const NAMED: usize = 8;
 
+/// A chain of jobs that wait for each other is followed so far: each step walks over all edges.
+const LONGEST_CHAIN: usize = 32;
+
 impl Moment<'_, '_> {
     pub(super) fn wait(&self, idx: JobIdx) -> Wait {
         let sched = &self.run.sched;
         match sched.why_waiting(idx) {
-            Some(Waiting::Upstream(_)) => {
-                let mut upstream = Vec::new();
-                sched.each_upstream(|other| other == idx, |_, job| upstream.push(job));
-                self.for_jobs(upstream)
-            }
+            Some(Waiting::Upstream(_)) => self.for_jobs(self.upstream(idx)),
             Some(Waiting::Judgement) => Wait::Check,
             Some(Waiting::For(_)) => Wait::Amounts {
                 lacks: sched
@@ -40,7 +39,45 @@ impl Moment<'_, '_> {
         }
     }
 
+    /// The unfinished jobs that a job waits for.
+    fn upstream(&self, idx: JobIdx) -> Vec<JobIdx> {
+        let mut upstream = Vec::new();
+        let is_it = |other| other == idx;
+        (self.run.sched).each_upstream(is_it, |_, job| upstream.push(job));
+        upstream
+    }
+
+    /// The end of the chain that begins with a waiting job; `None` where it is too long to follow.
+    fn root(&self, mut idx: JobIdx) -> Option<Root> {
+        let sched = &self.run.sched;
+        for _ in 0..LONGEST_CHAIN {
+            let Waiting::Upstream(_) = sched.why_waiting(idx)? else {
+                return Some(Root {
+                    job: self.named_idx(idx),
+                    wait: Some(Box::new(self.wait(idx))),
+                });
+            };
+            let upstream = self.upstream(idx);
+            let running = |idx: &&JobIdx| sched.state(**idx) == State::Running;
+            if let Some(&running) = upstream.iter().find(running) {
+                let job = self.named_idx(running);
+                return Some(Root { job, wait: None });
+            }
+            idx = *upstream.first()?;
+        }
+        None
+    }
+
     fn for_jobs(&self, upstream: Vec<JobIdx>) -> Wait {
+        let first = upstream.first().copied();
+        let any_runs = |upstream: &[JobIdx]| {
+            let mut states = upstream.iter().map(|idx| self.run.sched.state(*idx));
+            states.any(|state| state == State::Running)
+        };
+        let root = match any_runs(&upstream) {
+            true => None,
+            false => first.and_then(|first| self.root(first)),
+        };
         let mut after = Vec::new();
         let mut jobs = Vec::new();
         for idx in upstream {
@@ -59,6 +96,7 @@ impl Moment<'_, '_> {
                 .map(|idx| self.named_idx(*idx))
                 .collect(),
             after,
+            root,
         }
     }
 

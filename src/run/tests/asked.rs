@@ -97,15 +97,26 @@ fn told_job(job: &JobAnswer) -> String {
 
 fn told_wait(wait: &Wait) -> String {
     match wait {
-        Wait::Jobs { n, jobs, after } => {
+        Wait::Jobs {
+            n,
+            jobs,
+            after,
+            root,
+        } => {
             let after = after.iter().map(|After { rule, n, has_more }| {
                 let more = if *has_more { "+" } else { "" };
                 format!("; after {rule}: {n}{more}")
             });
+            let root = root.iter().map(|root| {
+                let wait = root.wait.iter().map(|wait| told_wait(wait));
+                let wait = wait.collect::<String>();
+                format!("; in the end {} {:?} {wait}", root.job.job, root.job.state)
+            });
             format!(
-                "waits for {n}: {}{}",
+                "waits for {n}: {}{}{}",
                 names(jobs),
-                after.collect::<String>()
+                after.collect::<String>(),
+                root.collect::<String>()
             )
         }
         Wait::Splits { splits } => format!("waits for splits: {}", names(splits)),
@@ -172,10 +183,10 @@ fn a_job_runs_waits_for_others_or_has_run() {
     let told = asked(CHAIN, &files, &acts, Options::default(), &questions);
     let expected = [
         "x.b runs, try 1 of 1, because OutputMissing",
-        "all.e waits for 2: x.c Waiting, y.c Waiting, because OutputMissing",
+        "all.e waits for 2: x.c Waiting, y.c Waiting; in the end x.b Running , because OutputMissing",
         "x.b done",
         "y.c waits for 1: y.b Running, because OutputMissing",
-        "all.e waits for 1: y.c Waiting, because OutputMissing",
+        "all.e waits for 1: y.c Waiting; in the end y.b Running , because OutputMissing",
         "unknown",
         "1 done, 0 running, 1 waiting, 0 unknown; 1 for one, as y.c waits for 1: y.b Running; 1 OutputMissing",
         "unknown",
@@ -272,9 +283,9 @@ transform two: *.a suffix .a -> .c
     let questions = [(1, "x.c"), (5, "y.c"), (5, "rule two")];
     let told = asked(text, &["x.a", "y.a"], &acts, Options::default(), &questions);
     let expected = [
-        "x.c waits for 0: ; after one: 2, because OutputMissing",
-        "y.c waits for 0: ; after one: 1, because OutputMissing",
-        "0 done, 0 running, 2 waiting, 0 unknown; 2 for one, as x.c waits for 0: ; after one: 1; 2 OutputMissing",
+        "x.c waits for 0: ; after one: 2; in the end x.b Running , because OutputMissing",
+        "y.c waits for 0: ; after one: 1; in the end x.b Running , because OutputMissing",
+        "0 done, 0 running, 2 waiting, 0 unknown; 2 for one, as x.c waits for 0: ; after one: 1; in the end x.b Running ; 2 OutputMissing",
     ];
     assert_eq!(told, expected);
 }

@@ -43,6 +43,7 @@ fn each_wait_has_its_words() {
             n: 1,
             jobs: vec![running.clone()],
             after: vec![],
+            root: None,
         },
         Wait::Jobs {
             n: 4,
@@ -52,6 +53,10 @@ fn each_wait_has_its_words() {
                 n: 2,
                 has_more: true,
             }],
+            root: Some(Root {
+                job: named("far", Short::Waiting, None),
+                wait: Some(Box::new(Wait::Check)),
+            }),
         },
         Wait::Splits {
             splits: vec![running.clone()],
@@ -78,6 +83,7 @@ fn each_wait_has_its_words() {
         $'\x1b[31m'  waits too
         and 2 more
     waits for rule `x`, which it comes after: 2 jobs left, and more to come
+    in the end for far, which waits for what its rule's `check` says
     --
     waits for a split: what it reads is known when that has run
         'a b'  runs for 3.2 s
@@ -116,6 +122,7 @@ fn a_rule_says_the_most_common_first_as_it_got_it() {
                     n: 2,
                     jobs: vec![named("t/b", Short::Running, Some(4.0))],
                     after: vec![],
+                    root: None,
                 },
             },
             Waits {
