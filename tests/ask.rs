@@ -430,7 +430,7 @@ fn a_log_is_followed_from_before_the_job_prints_until_it_ends() {
     fs::write(project.path("in"), "twice").unwrap();
     let run = start(&project, &[], "begun");
     let follower = project.start(&["log", "-f", "out"]);
-    // It has asked once when the run has answered somebody else after it was started.
+    // Gives it the time to ask; one that comes late would find the whole.
     project.flow(&["why", "out"]).expect(0);
     go(&project);
     end(run).expect(0);
