@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use common::{Project, end, signal, wait_until};
 use rustix::process::Signal;
 
-/// Jobs that run until there is a file `go`, one at a time.
+/// Jobs that run until there is a file `go`, or the project is gone, one at a time.
 const WAITS: &str = "\
 jobs_limit net = 1
 
 [jobs_limit net]
 transform get: in/* -> got/{name}
-    touch begun.{name}; until [ -e go ]; do sleep 0.02; done; cp {input} {output}
+    touch begun.{name}; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; cp {input} {output}
 
 merge all: get -> total
     cat {input} > {output}
@@ -46,14 +46,28 @@ fn says(text: &str, parts: &[&str]) {
     }
 }
 
+/// Asks until all of this is said: that a process was started comes to the run a moment after what
+/// the process does comes to the disk.
+#[track_caller]
+fn says_why(project: &Project, target: &str, parts: &[&str]) {
+    let start = Instant::now();
+    loop {
+        let out = project.flow(&["why", target]).expect(0).out;
+        let is_said = parts.iter().all(|part| out.contains(part));
+        if is_said || start.elapsed() > Duration::from_secs(10) {
+            return says(&out, parts);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_run_says_what_its_jobs_do_and_wait_for() {
     let project = waits();
     let run = start(&project, &["-j4"], "begun.a");
-    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
-    let out = why("got/a");
-    says(
-        &out,
+    says_why(
+        &project,
+        "got/a",
         &[
             "a run is going: process ",
             "; 0 of 3 jobs done, 1 running\n",
@@ -63,32 +77,35 @@ fn a_run_says_what_its_jobs_do_and_wait_for() {
             "1 job follows from it",
         ],
     );
-    says(
-        &why("got/b"),
+    says_why(
+        &project,
+        "got/b",
         &[
             "waits for a permit of `net`: 0 of 1 are free\n    got/a  runs for ",
             "\nruns because got/b is missing\n",
         ],
     );
-    says(
-        &why("total"),
+    says_why(
+        &project,
+        "total",
         &[
             "waits for 2 jobs:\n    got/a  runs for ",
             "\n    got/b  waits too\n",
         ],
     );
-    says(
-        &why("get"),
+    says_why(
+        &project,
+        "get",
         &[
             "1 running, 1 waiting\n",
             "1 job waits for a permit of `net`: 0 of 1 are free; 1 job has the rest\n",
             "2 jobs run, such as got/a: got/a is missing\n",
         ],
     );
-    says(&why("in/a"), &["a source"]);
+    says_why(&project, "in/a", &["a source"]);
     go(&project);
     end(run).expect(0);
-    let out = why("got/a");
+    let out = project.flow(&["why", "got/a"]).expect(0).out;
     assert!(
         !out.contains("a run is going") && out.contains("is fresh"),
         "{out}"
@@ -135,13 +152,13 @@ fn those_who_only_look_say_that_a_run_is_going() {
 #[test]
 fn cores_and_the_time_before_another_try_are_told() {
     let project = Project::new(
-        "[cores 2, priority 1]\noriginate big -> big\n    touch begun; until [ -e go ]; do sleep 0.02; done; \
+        "[cores 2, priority 1]\noriginate big -> big\n    touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; \
          touch {output}\n\noriginate small -> small\n    touch {output}\n",
     );
     let run = start(&project, &["-j2"], "begun");
-    let out = project.flow(&["why", "small/../small"]).expect(0).out;
-    says(
-        &out,
+    says_why(
+        &project,
+        "small/../small",
         &["waits for 1 core: 0 of 2 are free\n    big  has 2, runs for "],
     );
     go(&project);
@@ -160,24 +177,26 @@ fn cores_and_the_time_before_another_try_are_told() {
 #[test]
 fn a_chain_of_waiting_jobs_is_followed_to_its_end() {
     let project = Project::new(
-        "originate one -> a\n    touch begun; until [ -e go ]; do sleep 0.02; done; touch {output}\n\n\
+        "originate one -> a\n    touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; touch {output}\n\n\
          transform two: one suffix a -> b\n    cp {input} {output}\n\n\
          transform three: two suffix b -> c\n    cp {input} {output}\n\n\
          [after three]\noriginate late -> last\n    touch {output}\n",
     );
     let run = start(&project, &[], "begun");
-    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
-    says(&why("b"), &["waits for a, which runs for "]);
-    says(
-        &why("c"),
+    says_why(&project, "b", &["waits for a, which runs for "]);
+    says_why(
+        &project,
+        "c",
         &["waits for b, which waits too\nin the end for a, which runs for "],
     );
-    says(
-        &why("last"),
+    says_why(
+        &project,
+        "last",
         &["which it comes after: 1 job left\nin the end for a, which runs for "],
     );
-    says(
-        &why("three"),
+    says_why(
+        &project,
+        "three",
         &["such as c for b, which waits too; in the end for a, which runs for "],
     );
     go(&project);
@@ -188,19 +207,18 @@ fn a_chain_of_waiting_jobs_is_followed_to_its_end() {
 fn what_is_behind_a_split_says_which_runs() {
     let project = Project::new(
         "split parts: ./list -> parts/*.p\n    \
-         touch begun; until [ -e go ]; do sleep 0.02; done; touch {output.dir}/1.p\n\n\
+         touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; touch {output.dir}/1.p\n\n\
          transform each: parts suffix .p -> .d\n    cp {input} {output}\n\n\
          merge all: each -> all\n    cat {input} > {output}\n",
     );
     project.write("list", "");
     let run = start(&project, &[], "begun");
-    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
     let split = "    'parts/*.p'  runs for ";
-    says(&why("parts/1.d"), &["not known yet", split]);
+    says_why(&project, "parts/1.d", &["not known yet", split]);
     // The rule and its file have one name.
-    says(&why("./all"), &["waits for a split", split]);
-    says(&why("all"), &["1 behind a split\n", "a rule"]);
-    says(&why("parts/1.p"), &["made by `parts`", "\nruns now, "]);
+    says_why(&project, "./all", &["waits for a split", split]);
+    says_why(&project, "all", &["1 behind a split\n", "a rule"]);
+    says_why(&project, "parts/1.p", &["made by `parts`", "\nruns now, "]);
     go(&project);
     end(run).expect(0);
 }
@@ -208,18 +226,19 @@ fn what_is_behind_a_split_says_which_runs() {
 #[test]
 fn what_a_rule_does_at_its_end_is_told_too() {
     let project = Project::new(
-        "[then \"touch begun; until [ -e go ]; do sleep 0.02; done\"]\n\
+        "[then \"touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done\"]\n\
          originate one -> b\n    touch {output}\n\n\
-         [after one]\noriginate two -> c\n    touch {output}; until [ -e go ]; do sleep 0.02; done\n",
+         [after one]\noriginate two -> c\n    touch {output}; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done\n",
     );
     let run = start(&project, &["-j1"], "begun");
-    let why = |target: &str| project.flow(&["why", target]).expect(0).out;
-    says(
-        &why("then:one"),
+    says_why(
+        &project,
+        "then:one",
         &["what `one` does once, when its jobs are done\nruns now, for "],
     );
-    says(
-        &why("c"),
+    says_why(
+        &project,
+        "c",
         &["waits for 1 core: 0 of 1 are free\n    then:one  "],
     );
     project.flow(&["why", "then:two"]).expect(4);
@@ -240,8 +259,9 @@ fn a_run_that_is_drained_finishes_what_runs() {
             "1 job was running\n",
         ],
     );
-    says(
-        &project.flow(&["why", "got/b"]).expect(0).out,
+    says_why(
+        &project,
+        "got/b",
         &["; nothing new starts\n", "will not start: the run ends\n"],
     );
     go(&project);
@@ -254,15 +274,12 @@ fn a_run_that_is_drained_finishes_what_runs() {
 #[test]
 fn a_run_that_is_stopped_twice_ends_at_once() {
     let project = Project::new(
-        "originate one -> b\n    trap '' TERM; touch begun; while :; do sleep 0.02; done\n",
+        "originate one -> b\n    trap '' TERM; touch begun; while [ -e workflow.flow ]; do sleep 0.02; done\n",
     );
     let run = start(&project, &["--grace", "1h"], "begun");
     let stop = |args: &[&str]| project.flow(&[&["stop"], args].concat()).expect(0).out;
     says(&stop(&[]), &["to end; 1 job was running\n"]);
-    says(
-        &project.flow(&["why", "b"]).expect(0).out,
-        &["; nothing new starts\n", "runs now, "],
-    );
+    says_why(&project, "b", &["; nothing new starts\n", "runs now, "]);
     let out = stop(&["--wait"]);
     says(
         &out,
@@ -310,7 +327,7 @@ fn a_run_that_cannot_listen_runs_all_the_same() {
 #[test]
 fn a_run_that_has_started_nothing_yet_is_ended_by_either() {
     let project = Project::new(
-        "[check \"touch begun; until [ -e go ]; do sleep 0.02; done\"]\n\
+        "[check \"touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done\"]\n\
          transform one: ./a suffix a -> b\n    touch {output}\n",
     );
     project.write("a", "").write("b", "");
@@ -415,7 +432,7 @@ fn those_who_ask_slowly_hold_nobody_up() {
 fn a_log_is_followed_from_before_the_job_prints_until_it_ends() {
     let project = Project::new(
         "transform say: ./in -> out\n    touch begun; \
-         until [ -e go ]; do sleep 0.02; done; echo said $(cat {input}); touch {output}\n",
+         until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; echo said $(cat {input}); touch {output}\n",
     );
     project.write("in", "once");
     go(&project);
