@@ -5,10 +5,11 @@
 mod build;
 mod check;
 mod feedback;
+pub mod fill;
 mod gather;
 mod grow;
 mod key;
-pub mod name;
+mod name;
 mod show;
 mod source;
 #[cfg(test)]

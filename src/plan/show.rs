@@ -27,7 +27,7 @@ impl Plan {
             for part in &output.word.parts {
                 match part {
                     Part::Text(piece) => text.extend_from_slice(piece),
-                    Part::Glob(glob) => text.extend_from_slice(&super::name::spell(glob)),
+                    Part::Glob(glob) => text.extend_from_slice(&super::fill::spell(glob)),
                     Part::Value(Expr::Text(piece), _) => text.extend_from_slice(piece),
                     Part::Value(Expr::Capture { name, .. }, _) => match capture(*name) {
                         Some(value) => text.extend_from_slice(value),

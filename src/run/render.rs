@@ -12,7 +12,7 @@ use crate::lang::ast::Hole;
 use crate::lang::quote::ValueKind;
 use crate::lang::recipe::Filled;
 use crate::pattern::clean;
-use crate::plan::name::path_fact;
+use crate::plan::fill::path_fact;
 use crate::plan::{JobId, PathId, Plan};
 use crate::workflow::recipe::Launch;
 use crate::workflow::scope::pick;
