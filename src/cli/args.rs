@@ -12,7 +12,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::completions::Completer;
 use super::explain::{self, Page};
-use super::options::{self, Format, Param, Progress, Request, ShellName, Variable};
+use super::options::{Format, Param, Progress, Request, ShellName, Variable};
+use super::request::request;
 use super::state_args::{
     self, AcceptArgs, CleanArgs, HistoryArgs, StatusArgs, StopArgs, WhatIfArgs, WhyArgs,
 };
@@ -462,7 +463,7 @@ pub fn parse_from(
     let matches = command().try_get_matches_from(args).map_err(hint)?;
     let typed = Cli::from_arg_matches(&matches)?;
     let name = matches.subcommand_name().unwrap_or_default().to_string();
-    options::request(typed, variable).map_err(|wrong| {
+    request(typed, variable).map_err(|wrong| {
         let mut flow = command();
         let command = match flow.find_subcommand_mut(&name) {
             Some(command) => command,

@@ -30,6 +30,7 @@ mod orphans;
 mod params;
 mod plan;
 mod reason;
+mod request;
 mod run;
 mod signals;
 mod state_args;
