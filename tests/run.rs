@@ -552,6 +552,17 @@ fn params_reach_words_and_recipes() {
         .says(&["did you mean `who`"]);
 }
 
+#[test]
+fn a_link_that_leads_nowhere_is_told_to_be_one() {
+    let project = chain();
+    std::os::unix::fs::symlink("nowhere", project.path("in/c.txt")).unwrap();
+    let ended = project.flow(&["run"]).expect(4);
+    ended.says(&[
+        "`in/c.txt` is not there",
+        "it is a link, and leads to nothing",
+    ]);
+}
+
 const BEHIND_A_SPLIT: &str = "\
 originate list -> list
     touch begun; sleep 0.3; echo 1 2 > {output}

@@ -1,10 +1,12 @@
 //! What is wrong with a plan, said to the workflow's author.
 
+use std::collections::HashSet;
 use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Context, Entry, JobId, PathId, Plan, Seen};
+use super::{Context, Entry, JobId, NOBODY, PathId, Plan, Seen};
+use crate::dense::{BitSet, Id};
 use crate::lang::Diag;
 use crate::lang::ast::Verb;
 use crate::pattern::{self, Filter, Glob, Pattern, intersects, nearest_path};
@@ -98,6 +100,7 @@ impl Plan {
         }
         self.check_jobs(context, 0);
         self.check_folders(context);
+        self.check_files(context);
         self.check_looks(context);
     }
 
@@ -177,12 +180,14 @@ impl Plan {
         if self.folders.is_empty() {
             return;
         }
-        for rule in context.workflow.rules.values() {
+        for (id, rule) in context.workflow.rules.iter() {
             for source in rule.asked() {
                 let Source::Files(word) = source else {
                     continue;
                 };
-                if let Some(folder) = self.folder_of(word) {
+                // Its own folder is a mistake, and told as one.
+                let is_foreign = |folder: &&BStr| self.jobs[self.folders[*folder]].rule != id;
+                if let Some(folder) = self.folder_of(word).filter(is_foreign) {
                     let diag =
                         Diag::warning("W0335", "a glob looks into a folder that a job makes")
                             .at(word.span, "what lies there is none of its files");
@@ -284,29 +289,39 @@ impl Plan {
         }
     }
 
-    /// Jobs that read what they write.
+    /// Jobs that read what they write, or write one file twice.
     fn check_jobs(&mut self, context: Context, from: usize) {
         for at in from..self.known.len() {
             let job = self.known[at];
-            let inputs = self.inputs(job);
-            let own = self
-                .outputs(job)
-                .iter()
-                .find(|output| inputs.contains(output));
-            if let Some(&path) = own
-                && !self.rule_of(context.workflow, job).makes_unknown_files()
-            {
-                let rule = self.rule_of(context.workflow, job);
-                let text = self.path(path).to_string();
-                self.report(
-                    Diag::error(
-                        "E0302",
-                        format!("a job of `{}` reads what it makes", rule.name),
-                    )
-                    .at(rule.span, format!("`{text}` is an input and an output"))
-                    .help("let it write another file"),
-                );
+            if self.rule_of(context.workflow, job).makes_unknown_files() {
+                continue;
             }
+            let (inputs, outputs) = (self.inputs(job), self.outputs(job));
+            let own = outputs.iter().find(|path| inputs.contains(path));
+            let within = |path: &&PathId| {
+                self.lies_in_a_folder(**path) && self.producer(**path) == Some(job)
+            };
+            let own = own.or_else(|| match self.folders.is_empty() {
+                true => None,
+                false => inputs.iter().find(within),
+            });
+            let twice = (1..outputs.len()).find(|&at| outputs[..at].contains(&outputs[at]));
+            let rule = self.rule_of(context.workflow, job);
+            let mut found = Vec::new();
+            if let Some(&path) = own {
+                let text = self.path(path);
+                let message = format!("a job of `{}` reads what it makes", rule.name);
+                let diag = Diag::error("E0302", message)
+                    .at(rule.span, format!("`{text}` is an input and an output"));
+                found.push(diag.help("let it write another file"));
+            }
+            if let Some(at) = twice {
+                let text = self.path(outputs[at]);
+                let message = format!("a job of `{}` makes `{text}` twice", rule.name);
+                let diag = Diag::error("E0301", message).at(rule.span, "two of its outputs");
+                found.push(diag.help("leave one of them out, or name another file"));
+            }
+            found.into_iter().for_each(|diag| self.report(diag));
         }
         self.check_own_rule(context, from);
     }
@@ -375,6 +390,51 @@ impl Plan {
                 .at(two.name_span, "makes the file")
                 .and(one.name_span, format!("makes the folder `{folder}`"))
                 .help("write it to another folder"),
+            );
+        }
+    }
+
+    /// A file that is read or made, below one that a job makes: there would have to be a folder.
+    fn check_files(&mut self, context: Context) {
+        let mut found = Vec::new();
+        let mut used = BitSet::default();
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        for job in self.jobs.ids() {
+            for &path in self.outputs(job).iter().chain(self.inputs(job)) {
+                if !used.insert(path.index()) {
+                    continue;
+                }
+                let mut above: &[u8] = self.path(path).trim_end_with(|c| c == '/');
+                while let Some(end) = above.rfind_byte(b'/') {
+                    above = &above[..end];
+                    if !seen.insert(above) {
+                        break;
+                    }
+                    if let Some(file) = self.paths.find(above)
+                        && let Some(&maker) = self.producer.get(file).filter(|job| **job != NOBODY)
+                    {
+                        found.push((path, job, file, maker));
+                    }
+                }
+            }
+        }
+        for (path, job, file, maker) in found {
+            let (text, file) = (self.path(path).to_string(), self.path(file).to_string());
+            let does = match self.outputs(job).contains(&path) {
+                true => "makes",
+                false => "reads",
+            };
+            let [one, two] = [job, maker].map(|job| self.rule_of(context.workflow, job).name_span);
+            self.report(
+                Diag::error(
+                    "E0304",
+                    format!("`{text}` lies below a file that a job makes"),
+                )
+                .at(one, format!("{does} `{text}`"))
+                .and(two, format!("makes `{file}` as a file"))
+                .help(format!(
+                    "name the file otherwise; where it is a folder, write `{file}/`"
+                )),
             );
         }
     }

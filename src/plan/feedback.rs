@@ -99,7 +99,9 @@ impl Plan {
         for (job, &Job { rule, .. }) in self.jobs.iter() {
             for &path in self.inputs(job) {
                 let name = self.path(path);
-                if self.lies_in_a_folder(path) && !self.excluded[rule].contains(name) {
+                // One that reads what it makes is a mistake, and told as one.
+                let is_own = self.producer(path) == Some(job);
+                if self.lies_in_a_folder(path) && !is_own && !self.excluded[rule].contains(name) {
                     found.push((rule, name.into()));
                 }
             }
@@ -119,8 +121,9 @@ impl Plan {
                     let Some(producer) = self.producer(path) else {
                         continue;
                     };
-                    // A job of one item that writes just this is a mistake, and told as one.
-                    let is_own = producer == job && !gathers;
+                    // A job of one item that writes just this is a mistake, and told as one; so is one
+                    // that makes the whole folder in which it finds its items.
+                    let is_own = producer == job && (!gathers || self.lies_in_a_folder(path));
                     if self.jobs[producer].rule == maker && !is_own {
                         made.insert(path);
                     }

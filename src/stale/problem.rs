@@ -4,6 +4,7 @@ use bstr::BString;
 
 use super::{Judge, MissingInput};
 use crate::lang::Diag;
+use crate::pattern::facts::{dir, name};
 use crate::pattern::nearest_path;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
@@ -94,6 +95,15 @@ fn missing_input(plan: &Plan, context: Context, wanted: &Wanted, missing: &Missi
     {
         let note = format!("`{}` would make it, and takes no part", rule.name);
         return diag.and(condition.span, "not so in this run").note(note);
+    }
+    // One that is not there and is listed all the same.
+    let listed = context.listing.borrow_mut().folder(dir(text).into());
+    if let Ok(Some(entries)) = listed
+        && entries
+            .iter()
+            .any(|entry| entry.is_link && entry.name == name(text))
+    {
+        return diag.note("it is a link, and leads to nothing");
     }
     let made = plan
         .paths

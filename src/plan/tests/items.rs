@@ -197,6 +197,26 @@ fn what_is_wrong_with_items_is_said() {
             "E0304 `out/x.c` lies in a folder that another job makes | makes the file | makes the folder `out/`",
         ),
         (
+            "originate o -> out/deep/x\n    x\nmerge m: o -> out\n    x\n",
+            &[],
+            "E0304 `out/deep/x` lies below a file that a job makes | makes `out/deep/x` | makes `out` as a file",
+        ),
+        (
+            "merge m: data/*.a -> data\n    x\n",
+            &["data/x.a"],
+            "E0304 `data/x.a` lies below a file that a job makes | reads `data/x.a` | makes `data` as a file",
+        ),
+        (
+            "merge m: data/*.a -> data/\n    x\n",
+            &["data/x.a"],
+            "E0302 a job of `m` reads what it makes | `data/x.a` is an input and an output",
+        ),
+        (
+            "transform t: *.a suffix .a -> .b ./{stem}.b\n    x\n",
+            &["x.a"],
+            "E0301 a job of `t` makes `x.b` twice | two of its outputs",
+        ),
+        (
             "transform t: *.a -> {input}\n    x\n",
             &["x.a"],
             "E0302 a job of `t` reads what it makes | `x.a` is an input and an output",
