@@ -311,3 +311,13 @@ fn all_that_filters_leave_out_is_listed() {
         .expect(3)
         .says(&["leaves out all 151 items", "`in/z.xx`"]);
 }
+
+#[test]
+fn a_let_that_is_set_from_outside_is_told_to_be_one() {
+    let project = Project::new("let who = x\n\noriginate a -> {who}.txt\n    touch {output}\n");
+    project.flow(&["check", "--set", "who=y"]).expect(3).says(&[
+        "`--set who`: there is no such param",
+        "a `let`, which no run changes",
+        "make it a `param`",
+    ]);
+}

@@ -553,6 +553,18 @@ fn params_reach_words_and_recipes() {
 }
 
 #[test]
+fn a_folder_is_asked_for_with_its_slash_or_without() {
+    let project = Project::new("originate a -> dir/\n    mkdir {output}; echo said\n");
+    project.flow(&["run", "dir"]).expect(0);
+    for name in ["dir", "dir/"] {
+        let why = project.flow(&["why", name]).expect(0).out;
+        assert!(why.contains("made by `a`"), "{why}");
+        assert_eq!(project.flow(&["log", name]).expect(0).out, "said\n");
+        project.flow(&["plan", name]).expect(0);
+    }
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_told_to_be_one() {
     let project = chain();
     std::os::unix::fs::symlink("nowhere", project.path("in/c.txt")).unwrap();

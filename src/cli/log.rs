@@ -91,7 +91,7 @@ fn planned_key(opened: &Opened, path: &BStr) -> anyhow::Result<Option<BString>> 
         workflow: &opened.workflow,
         listing: &listing,
     });
-    let found = plan.paths.find(path).and_then(|path| plan.producer(path));
+    let found = plan.find(path).and_then(|path| plan.producer(path));
     if let Some(job) = found {
         return Ok(Some(plan.key(job).into()));
     }

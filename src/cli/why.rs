@@ -105,7 +105,7 @@ impl Why<'_> {
             return None;
         }
         let file = as_written(target, &self.opened.caller, &self.opened.folder);
-        let id = self.judged.plan.paths.find(&file);
+        let id = self.judged.plan.find(BStr::new(&file));
         if let Some(job) = id.and_then(|id| self.judged.plan.producer(id)) {
             self.job(job, BStr::new(&file));
             return None;

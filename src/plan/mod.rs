@@ -229,6 +229,13 @@ impl Plan {
         self.paths.get(path)
     }
 
+    /// A file that is known; a folder is found by its name with or without the slash.
+    pub fn find(&self, path: &BStr) -> Option<PathId> {
+        let path: &[u8] = path;
+        let folder = || self.paths.find(&[path, b"/"].concat());
+        self.paths.find(path).or_else(folder)
+    }
+
     pub fn rule_of<'w>(&self, workflow: &'w Workflow, job: JobId) -> &'w Rule {
         &workflow.rules[self.jobs[job].rule]
     }

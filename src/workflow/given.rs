@@ -216,6 +216,13 @@ impl Loader<'_> {
                 Some(span) => Diag::error("E0206", format!("there is no param `{name}`"))
                     .at(span, "given a value here"),
             };
+            if let Some((_, place)) = self.constants.values.get(name) {
+                found.push(
+                    diag.and(*place, "a `let`, which no run changes")
+                        .help("make it a `param`"),
+                );
+                continue;
+            }
             found.push(match nearest(name, names.iter().copied()) {
                 Some(near) => diag.help(format!("did you mean `{near}`?")),
                 None => diag.note(listed("workflow", &names)),
