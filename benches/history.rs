@@ -92,6 +92,7 @@ fn write(state: &Path, paths: &[(String, String)]) -> Duration {
             captures: Vec::new(),
             inputs: vec![file_of(input, number)],
             outputs: vec![file_of(output, number)],
+            found: Vec::new(),
             ended_ms: 1_700_000_000_000,
             wall_ms: Some(1234),
             max_rss_kib: 56_000,
@@ -109,6 +110,7 @@ fn file_of(path: &str, number: usize) -> File<'_> {
         path: path.as_bytes(),
         time: Time(1_700_000_000_123_456_789 + number as i64),
         size: 123_456_789,
+        hash: None,
     }
 }
 

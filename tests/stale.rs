@@ -369,3 +369,118 @@ merge all: count -> out/all
     project.flow(&["run"]).expect(0);
     assert_eq!(project.read("out/all"), "7\n2\n");
 }
+
+/// A project at level 4 that is up to date.
+fn by_contents() -> Project {
+    let project = Project::new(&format!("checksum_level = 4\n{UPPER}"));
+    project.write("in/a.txt", "a\n").write("in/b.txt", "b\n");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project
+}
+
+#[test]
+fn by_contents_what_was_touched_or_restored_is_the_same() {
+    let project = by_contents();
+    project.touch("in/a.txt");
+    project.set_age("in/b.txt", Duration::from_secs(1_000_000));
+    project.set_age("out/a.up", Duration::from_secs(1_000_000));
+    let old = project.read("out/b.up");
+    fs::remove_file(project.path("out/b.up")).unwrap();
+    fs::write(project.path("out/b.up"), old).unwrap();
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project.flow(&["run"]).expect(0).says(&["up to date"]);
+    // By times all of that is something else.
+    let times = ["--checksum-level", "3"];
+    let expected = [
+        "out/a.up: output_changed",
+        "out/b.up: input_changed",
+        "out/all: upstream",
+    ];
+    assert_eq!(reasons(&project, &times), expected);
+}
+
+#[test]
+fn by_contents_a_change_that_keeps_time_and_size_is_seen() {
+    let project = by_contents();
+    for (path, reason) in [
+        ("in/a.txt", "out/a.up: input_changed"),
+        ("out/b.up", "out/b.up: output_changed"),
+    ] {
+        let path = project.path(path);
+        let text = fs::read_to_string(&path).unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut &file, &vec![b'?'; text.len()]).unwrap();
+        file.set_modified(time).unwrap();
+        assert_eq!(reasons(&project, &["--checksum-level", "3"]), [""; 0]);
+        assert_eq!(reasons(&project, &[]), [reason, "out/all: upstream"]);
+        project.flow(&["run"]).expect(0);
+    }
+    assert_eq!(
+        project.read("out/all"),
+        "?\u{0}x\nB\nx\n".replace('\u{0}', "?")
+    );
+}
+
+#[test]
+fn by_contents_what_is_made_the_same_again_ends_the_wave() {
+    let project = by_contents();
+    let recipe = "tr a-z A-Z < {input} > {output}";
+    let other = "tr '[:lower:]' '[:upper:]' < {input} > {output}";
+    let workflow = project.read("workflow.flow").replace(recipe, other);
+    project.write("workflow.flow", workflow);
+    let expected = [
+        "out/a.up: recipe_changed",
+        "out/b.up: recipe_changed",
+        "out/all: upstream",
+    ];
+    assert_eq!(reasons(&project, &[]), expected);
+    project.flow(&["run"]).expect(0).says(&["2 done"]);
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+    let history = project.flow(&["history", "--json"]).expect(0).out;
+    assert!(history.contains("out/all"), "{history}");
+}
+
+#[test]
+fn contents_are_looked_at_from_when_the_level_says_so() {
+    let project = fresh();
+    let four = ["--checksum-level", "4"];
+    assert_eq!(reasons(&project, &four), [""; 0]);
+    // Nobody has looked into it yet: its time decides.
+    project.touch("in/a.txt");
+    let changed = ["out/a.up: input_changed", "out/all: upstream"];
+    assert_eq!(reasons(&project, &four), changed);
+    project.flow(&["run", "--checksum-level", "4"]).expect(0);
+    project.touch("in/a.txt");
+    project.touch("in/b.txt");
+    assert_eq!(reasons(&project, &four), [""; 0]);
+    project
+        .flow(&["why", "out/a.up", "--checksum-level", "4"])
+        .expect(0);
+    // A rule's own level.
+    let own = UPPER.replace("transform upper", "[checksum_level 4]\ntransform upper");
+    project.write("workflow.flow", own);
+    assert_eq!(reasons(&project, &[]), [""; 0]);
+    project.write("workflow.flow", UPPER);
+    assert_eq!(reasons(&project, &[]).len(), 3);
+}
+
+#[test]
+fn a_folder_is_its_time_and_the_names_in_it() {
+    let project = Project::new("merge list: in/ -> out\n    ls {input} > {output}\n");
+    project.write("in/a", "").write("in/b", "");
+    project.flow(&["run"]).expect(0);
+    let folder = project.path("in");
+    let time = fs::metadata(&folder).unwrap().modified().unwrap();
+    fs::rename(project.path("in/b"), project.path("in/c")).unwrap();
+    fs::File::open(&folder).unwrap().set_modified(time).unwrap();
+    assert_eq!(reasons(&project, &[]), ["out: input_changed"]);
+    project.flow(&["run", "--checksum-level", "4"]).expect(0);
+    fs::File::open(&folder)
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
+    assert_eq!(reasons(&project, &["--checksum-level", "4"]), [""; 0]);
+    assert_eq!(reasons(&project, &[]), ["out: input_changed"]);
+}

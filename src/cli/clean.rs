@@ -306,7 +306,7 @@ impl Search<'_> {
 
     /// Sorts one file: gone, kept, or not there.
     fn file(&mut self, name: &BStr, recorded: Option<File>) -> anyhow::Result<()> {
-        let Some(stat) = self.disk.stat(name)? else {
+        let Some(stat) = self.disk.look(name)? else {
             return Ok(());
         };
         let why = match recorded {

@@ -101,7 +101,7 @@ impl Search<'_, '_> {
     }
 
     fn is_as_made(&self, file: &File) -> bool {
-        let stat = self.disk.stat(file.path).ok().flatten();
+        let stat = self.disk.look(file.path).ok().flatten();
         stat.is_some_and(|stat| stat.modified == file.time && stat.size == file.size)
     }
 }

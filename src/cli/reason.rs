@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 use serde_json::{Value, json};
 
-use crate::disk::Time;
+use crate::disk::{Time, is_of_folder};
 use crate::event::json::path_json;
 use crate::history::History;
 use crate::plan::{Context, JobId, Plan};
@@ -113,6 +113,16 @@ fn change(detail: &Difference) -> String {
             old: Some(old),
             new: Some(new),
             ..
+        } if is_of_folder(new.1) && old.1 != new.1 => ": other names are in it".into(),
+        Difference::File {
+            old: Some(old),
+            new: Some(new),
+            ..
+        } if old == new => ": its content is another".into(),
+        Difference::File {
+            old: Some(old),
+            new: Some(new),
+            ..
         } if old.1 != new.1 => {
             format!(": {} then, {} now", human::size(old.1), human::size(new.1))
         }
@@ -216,6 +226,7 @@ pub fn value(plan: &Plan, reason: Reason, detail: &Difference) -> Value {
         Reason::Upstream(job) => json!({"kind": "upstream", "path": upstream(plan, job)}),
     };
     let stamp = |stamp: &Option<Stamp>| match stamp {
+        Some((time, size)) if is_of_folder(*size) => json!({"time": moment(*time)}),
         Some((time, size)) => json!({"time": moment(*time), "size": size}),
         None => Value::Null,
     };

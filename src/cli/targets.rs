@@ -11,7 +11,7 @@ use super::open::{Opened, as_typed, as_written};
 use super::options::Force;
 use super::{Exit, guard, orphans};
 use crate::disk::{Disk, Time};
-use crate::history::{DiscoveredFile, History};
+use crate::history::{ContentsFile, DiscoveredFile, History};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
 use crate::pattern::Listing;
@@ -158,6 +158,17 @@ pub fn judge_as<'a>(
         }
     };
     judge.discovered = Some(Box::new(discovered));
+    let mut own = opened.workflow.rules.values().iter();
+    let by_contents = Some(Level::CONTENTS.0);
+    if judge.level >= Level::CONTENTS || own.any(|rule| rule.checksum_level == by_contents) {
+        match ContentsFile::read(&opened.state) {
+            Ok(contents) => judge.facts.contents = Some(Box::new(contents)),
+            Err(error) => {
+                anstream::eprintln!("error: {error:#}");
+                return Err(Exit::Machine);
+            }
+        }
+    }
     judge.checks = Some(Box::new(Commands::new(&opened.folder, manner.n_at_once)));
     judge.is_minimal = manner.is_minimal;
     let now = jiff::Timestamp::now().as_nanosecond() as i64;

@@ -12,8 +12,8 @@ use crate::ui::safe;
 /// A level of `--checksum-level`.
 pub(super) fn parse_level(text: &str) -> Result<u8, String> {
     match text.parse() {
-        Ok(level @ 0..=3) => Ok(level),
-        _ => Err("it must be 0, 1, 2 or 3".into()),
+        Ok(level @ 0..=4) => Ok(level),
+        _ => Err("it must be 0, 1, 2, 3 or 4".into()),
     }
 }
 pub use crate::lang::quantity::parse_duration;

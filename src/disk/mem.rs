@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use bstr::BString;
 
-use super::{Disk, DiskMut, Entry, Kind, Stat, Time};
+use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
 use tree::{Body, State};
 
 /// A disk in memory.
@@ -81,7 +81,7 @@ impl MemDisk {
         let mut state = self.state();
         let node = state.follow(path.as_ref()).expect("the path is not broken");
         let node = node.expect("there is something at the path");
-        state.nodes[node].modified = modified;
+        state.set_time(node, modified);
     }
 
     /// What the clock shows: the time of the last change.
@@ -127,6 +127,19 @@ impl Disk for MemDisk {
             }
         };
         Ok(state.follow(path)?.map(stat))
+    }
+
+    fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, Identity)>> {
+        let Some(stat) = self.stat(path)? else {
+            return Ok(None);
+        };
+        let state = self.state();
+        let node = state.follow(path)?.ok_or(ErrorKind::NotFound)?;
+        let identity = Identity {
+            inode: node as u64,
+            changed: Time(state.nodes[node].changed),
+        };
+        Ok(Some((stat, identity)))
     }
 
     fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
@@ -181,7 +194,7 @@ impl DiskMut for MemDisk {
             state.write(path, Vec::new())?;
         }
         let node = state.follow(path)?.ok_or(ErrorKind::NotFound)?;
-        state.nodes[node].modified = modified;
+        state.set_time(node, modified);
         Ok(())
     }
 

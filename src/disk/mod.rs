@@ -36,6 +36,23 @@ pub struct Stat {
     pub modified: Time,
 }
 
+/// What changes with each write to a file and with each other file in its place, though time and
+/// size may be set to look as before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    pub inode: u64,
+    /// The time of the last change of any kind (`st_ctim`), which nobody can set.
+    pub changed: Time,
+}
+
+/// The size of a folder, as [`Disk::look`] gives it, has this bit set.
+const FOLDER: u64 = 1 << 63;
+
+/// Whether a size is that of a folder: a number that stands for the names in it.
+pub fn is_of_folder(size: u64) -> bool {
+    size & FOLDER != 0
+}
+
 /// One name in a folder. A link has the kind of its target.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Entry {
@@ -54,6 +71,36 @@ pub trait Disk: Sync {
     fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>>;
     /// What a file holds; an error when it is not there.
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>>;
+    /// As [`stat`](Disk::stat), and which state of the file that was.
+    fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, Identity)>>;
+    /// Hands on what a file holds, piece by piece.
+    fn scan(&self, path: &[u8], piece: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        piece(&self.read(path)?);
+        Ok(())
+    }
+
+    /// As [`stat`](Disk::stat); the size of a folder is a number that stands for the names in it.
+    fn look(&self, path: &[u8]) -> io::Result<Option<Stat>> {
+        let Some(mut stat) = self.stat(path)? else {
+            return Ok(None);
+        };
+        if stat.kind == Kind::Folder {
+            stat.size = self.names_number(path)?;
+        }
+        Ok(Some(stat))
+    }
+
+    /// A number that stands for the names in a folder.
+    fn names_number(&self, folder: &[u8]) -> io::Result<u64> {
+        let mut hasher = blake3::Hasher::new();
+        for entry in self.list(folder)?.unwrap_or_default() {
+            hasher.update(&entry.name);
+            hasher.update(if entry.is_folder { b"/\0" } else { b"\0" });
+        }
+        let hash = hasher.finalize();
+        let first = hash.as_bytes().first_chunk().expect("a hash is longer");
+        Ok(u64::from_le_bytes(*first) | FOLDER)
+    }
 }
 
 /// Changing files.

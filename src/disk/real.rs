@@ -12,10 +12,13 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Disk, DiskMut, Entry, Kind, Stat, Time};
+use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
 
 /// Bytes of names that one system call may bring.
 const LIST_BUFFER: usize = 64 * 1024;
+
+/// A file is read in pieces of so many bytes.
+const SCAN_BUFFER: usize = 256 * 1024;
 
 /// The files below a folder, and all others by their absolute paths.
 #[derive(Debug)]
@@ -83,12 +86,40 @@ fn kind(file_type: FileType) -> Kind {
 
 impl Disk for Real {
     fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>> {
+        Ok(self.identify(path)?.map(|(stat, _)| stat))
+    }
+
+    fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, Identity)>> {
         let stat = fs::statat(&self.root, name(path), AtFlags::empty());
-        Ok(if_there(path, stat)?.map(|stat| Stat {
+        let Some(stat) = if_there(path, stat)? else {
+            return Ok(None);
+        };
+        let seen = Stat {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
             size: stat.st_size as u64,
             modified: time(stat.st_mtime, stat.st_mtime_nsec as i64),
-        }))
+        };
+        let identity = Identity {
+            inode: stat.st_ino,
+            changed: time(stat.st_ctime, stat.st_ctime_nsec as i64),
+        };
+        Ok(Some((seen, identity)))
+    }
+
+    fn scan(&self, path: &[u8], piece: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        // A pipe in the place of a file must not be waited for.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = fs::openat(&self.root, name(path), flags, Mode::empty())?;
+        let mut file = File::from(opened);
+        let mut buffer = vec![0; SCAN_BUFFER];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(n) => piece(&buffer[..n]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {

@@ -11,7 +11,7 @@ const MIN_FOR_THREADS: usize = 2_000;
 /// How many paths a thread takes at a time, so that a slow folder does not hold one thread up.
 const BLOCK: usize = 512;
 
-/// The stat of each of `len` paths, in their order, made by up to `n_threads` threads.
+/// What [`Disk::look`] says of each of `len` paths, in their order, made by up to `n_threads` threads.
 pub fn stat_all<'p>(
     disk: &dyn Disk,
     len: usize,
@@ -23,7 +23,7 @@ pub fn stat_all<'p>(
         _ => n_threads.clamp(1, len.div_ceil(BLOCK)),
     };
     if n_threads == 1 {
-        return (0..len).map(|n| disk.stat(path(n))).collect();
+        return (0..len).map(|n| disk.look(path(n))).collect();
     }
     let mut stats: Vec<io::Result<Option<Stat>>> = Vec::new();
     stats.resize_with(len, || Ok(None));
@@ -34,7 +34,7 @@ pub fn stat_all<'p>(
             let next = blocks.lock().map(|mut blocks| blocks.next());
             let Ok(Some((n, block))) = next else { return };
             for (at, stat) in (n * BLOCK..).zip(block) {
-                *stat = disk.stat(path(at));
+                *stat = disk.look(path(at));
             }
         }
     };

@@ -47,6 +47,10 @@ impl Disk for OnDisk {
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         self.real.read(path)
     }
+
+    fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, Identity)>> {
+        self.real.identify(path)
+    }
 }
 
 impl DiskMut for OnDisk {

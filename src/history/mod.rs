@@ -4,6 +4,7 @@
 //! History is evidence, never authority: a job is fresh only if its record and what is on disk
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
+pub mod contents;
 pub mod discovered;
 pub mod holder;
 pub mod lock;
@@ -20,10 +21,11 @@ mod tests;
 
 use bstr::{BStr, BString};
 
+pub use contents::{Contents, ContentsFile, Seen};
 pub use discovered::{Discovered, DiscoveredFile};
 pub use holder::Holder;
 pub use owed::{Owed, OwedFile};
-pub use past::{File, Now, Past};
+pub use past::{File, Hash, Now, Past};
 pub use runs::Run;
 pub use store::Store;
 

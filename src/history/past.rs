@@ -11,7 +11,12 @@ pub struct File<'a> {
     pub path: &'a [u8],
     pub time: Time,
     pub size: u64,
+    /// Of its content, where that was looked at.
+    pub hash: Option<Hash>,
 }
+
+/// The first 128 bits of a content's BLAKE3 hash.
+pub type Hash = [u8; 16];
 
 /// What a job looked like, to be written.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -23,6 +28,8 @@ pub struct Now<'a> {
     pub captures: Vec<(&'a [u8], &'a [u8])>,
     pub inputs: Vec<File<'a>>,
     pub outputs: Vec<File<'a>>,
+    /// Files that the job was found to read beside its inputs.
+    pub found: Vec<File<'a>>,
     /// When it ended, in milliseconds since the epoch.
     pub ended_ms: u64,
     /// How long it took, in milliseconds; `None` when flow did not run it.
@@ -42,6 +49,9 @@ pub struct Past<'a> {
     captures: (usize, &'a [u8]),
     inputs: (usize, &'a [u8]),
     outputs: (usize, &'a [u8]),
+    found: (usize, &'a [u8]),
+    /// Those of inputs, outputs and found files, in a row; all or none.
+    hashes: &'a [u8],
 }
 
 impl Now<'_> {
@@ -59,7 +69,8 @@ impl Now<'_> {
                 put_text(out, value);
             }
         });
-        for files in [&self.inputs, &self.outputs] {
+        let all = [&self.inputs, &self.outputs, &self.found];
+        for files in all {
             put(out, files.len() as u64);
             section(out, |out| {
                 for file in files {
@@ -69,8 +80,17 @@ impl Now<'_> {
                 }
             });
         }
+        let files = || all.into_iter().flatten();
+        section(out, |out| {
+            if files().any(|file| file.hash.is_some()) {
+                out.extend(files().flat_map(|file| file.hash.unwrap_or(NO_HASH)));
+            }
+        });
     }
 }
+
+/// Stands for no hash among others. No content that anybody has is known to have it.
+const NO_HASH: Hash = [0; 16];
 
 /// Appends what `fill` writes, with its length before it.
 fn section(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
@@ -89,6 +109,9 @@ impl<'a> Past<'a> {
         let max_rss_kib = take(rest)?;
         let mut section = || Some((take(rest)? as usize, take_text(rest)?));
         let (captures, inputs, outputs) = (section()?, section()?, section()?);
+        // Records from before there were these end here.
+        let found = section().unwrap_or_default();
+        let hashes = take_text(rest).unwrap_or_default();
         Some(Past {
             recipe,
             params,
@@ -98,7 +121,31 @@ impl<'a> Past<'a> {
             captures,
             inputs,
             outputs,
+            found,
+            hashes,
         })
+    }
+
+    /// When the job ended and what it took.
+    pub fn ran(&self) -> Now<'static> {
+        Now {
+            ended_ms: self.ended_ms,
+            wall_ms: self.wall_ms,
+            max_rss_kib: self.max_rss_kib,
+            ..Now::default()
+        }
+    }
+
+    /// Whether contents were looked at.
+    pub fn has_hashes(&self) -> bool {
+        !self.hashes.is_empty()
+    }
+
+    /// The files of a section, whose first hash is number `first`.
+    fn files(&self, section: &'a [u8], first: usize) -> impl Iterator<Item = File<'a>> + use<'a> {
+        let start = (first.saturating_mul(size_of::<Hash>())).min(self.hashes.len());
+        let (hashes, _) = self.hashes[start..].as_chunks();
+        files(section, hashes)
     }
 
     pub fn n_inputs(&self) -> usize {
@@ -110,11 +157,16 @@ impl<'a> Past<'a> {
     }
 
     pub fn inputs(&self) -> impl Iterator<Item = File<'a>> + use<'a> {
-        files(self.inputs.1)
+        self.files(self.inputs.1, 0)
     }
 
     pub fn outputs(&self) -> impl Iterator<Item = File<'a>> + use<'a> {
-        files(self.outputs.1)
+        self.files(self.outputs.1, self.inputs.0)
+    }
+
+    /// Files that the job was found to read beside its inputs.
+    pub fn found(&self) -> impl Iterator<Item = File<'a>> + use<'a> {
+        self.files(self.found.1, self.inputs.0.saturating_add(self.outputs.0))
     }
 
     /// Captures that reached the recipe.
@@ -124,7 +176,8 @@ impl<'a> Past<'a> {
     }
 }
 
-fn files<'a>(mut rest: &'a [u8]) -> impl Iterator<Item = File<'a>> {
+fn files<'a>(mut rest: &'a [u8], hashes: &'a [Hash]) -> impl Iterator<Item = File<'a>> + use<'a> {
+    let mut hashes = hashes.iter();
     std::iter::from_fn(move || {
         let path = take_text(&mut rest)?;
         let time = Time(take(&mut rest)? as i64);
@@ -132,6 +185,7 @@ fn files<'a>(mut rest: &'a [u8]) -> impl Iterator<Item = File<'a>> {
             path,
             time,
             size: take(&mut rest)?,
+            hash: hashes.next().copied().filter(|hash| *hash != NO_HASH),
         })
     })
 }
@@ -181,6 +235,7 @@ mod tests {
             path,
             time: Time(time),
             size,
+            hash: (size > 0).then_some([size as u8 | 1; 16]),
         };
         let now = Now {
             recipe: u64::MAX,
@@ -188,6 +243,7 @@ mod tests {
             captures: vec![(b"s", b"a b"), (b"lane", b"")],
             inputs: vec![file(b"in", -5, 0), file(b"x\ny", i64::MAX, 1 << 40)],
             outputs: vec![file(b"out", 1_700_000_000_123_456_789, 7)],
+            found: vec![file(b"h", 3, 4)],
             ended_ms: 1_700_000_000_123,
             wall_ms: Some(0),
             max_rss_kib: 1600,
@@ -197,6 +253,7 @@ mod tests {
         let past = Past::read(&bytes).unwrap();
         assert_eq!(past.inputs().collect::<Vec<_>>(), now.inputs);
         assert_eq!(past.outputs().collect::<Vec<_>>(), now.outputs);
+        assert_eq!(past.found().collect::<Vec<_>>(), now.found);
         assert_eq!(past.captures().collect::<Vec<_>>(), now.captures);
         assert_eq!(
             (past.recipe, past.wall_ms, past.n_inputs()),
@@ -208,7 +265,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Some(past) = Past::read(&bytes) {
-                past.inputs().chain(past.outputs()).for_each(drop);
+                past.inputs().chain(past.outputs()).chain(past.found()).for_each(drop);
                 past.captures().for_each(drop);
             }
         }

@@ -12,6 +12,7 @@ fn now<'a>(path: &'a [u8], recipe: u64) -> Now<'a> {
         path,
         time: Time(recipe as i64),
         size: 7,
+        hash: None,
     };
     Now {
         recipe,

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use super::Engine;
 use super::end::keep;
 use crate::event::EventKind;
+use crate::history::Now;
 use crate::pattern::Listing;
 use crate::plan::{JobId, PathId};
 use crate::sched::{self, JobIdx};
-use crate::stale::{Verdict, record};
+use crate::stale::{Level, Verdict, record};
 
 impl Engine<'_> {
     /// All that the job waited for is done.
@@ -83,11 +84,36 @@ impl Engine<'_> {
 
     /// Records a job as it was found.
     pub(super) fn adopt_one(&mut self, job: JobId) {
+        self.record_as(job, Now::default());
+    }
+
+    /// Records a job as it is now; when it ended, and what it took, is as `ran` says.
+    pub(super) fn record_as(&mut self, job: JobId, ran: Now<'static>) {
+        if self.counts_contents(job) {
+            let outputs = self.plan.made(job).unwrap_or(self.plan.outputs(job));
+            let paths = [self.plan.inputs(job), outputs, self.judge.extra_inputs(job)].concat();
+            let disk = self.store.disk();
+            self.judge.facts.look_into(&self.plan, disk, &paths);
+        }
         let print = &self.judge.prints[self.plan.jobs[job].rule];
         let names = &self.context.workflow.names;
-        let now = record(&self.plan, names, &self.judge.facts, print, job);
-        if let Err(error) = keep(self.history.as_mut(), print, self.plan.key(job), &now) {
+        let found = self.judge.extra_inputs(job);
+        let now = Now {
+            ended_ms: ran.ended_ms,
+            wall_ms: ran.wall_ms,
+            max_rss_kib: ran.max_rss_kib,
+            ..record(&self.plan, names, &self.judge.facts, print, found, job)
+        };
+        let kept = keep(self.history.as_mut(), print, self.plan.key(job), &now);
+        let saved = kept.and_then(|()| self.judge.facts.save());
+        if let Err(error) = saved {
             self.stop(format!("{error:#}"));
         }
+    }
+
+    /// Whether contents count for the job, and not only times.
+    pub(super) fn counts_contents(&self, job: JobId) -> bool {
+        let rule = self.plan.jobs[job].rule;
+        self.judge.level_of(self.context, rule) >= Level::CONTENTS
     }
 }

@@ -72,6 +72,13 @@ impl Engine<'_> {
             }
             files.push(file);
         }
+        let mut paths = Vec::with_capacity(files.len());
+        for file in &files {
+            let path = self.plan.paths.intern(file);
+            self.judge.facts.keep(path, disk.look(file).ok().flatten());
+            paths.push(path);
+        }
+        self.judge.set_extra(job, paths);
         let key: BString = self.plan.key(job).into();
         if let Some(discovered) = &mut self.judge.discovered
             && let Err(error) = discovered.record(&key, &files)

@@ -12,7 +12,7 @@ use crate::plan::{JobId, PathId};
 use crate::sched::{self, Action};
 use crate::stale::print::Print;
 use crate::stale::problem::failed_checks;
-use crate::stale::{record, settle};
+use crate::stale::settle;
 
 /// A file that a job has printed into is only read for its end when it is no longer, in bytes.
 const READ_AT_MOST: u64 = 4 << 20;
@@ -72,7 +72,7 @@ impl Engine<'_> {
                 continue;
             }
             let text = self.plan.path(path);
-            match self.store.disk().stat(text) {
+            match self.store.disk().look(text) {
                 Ok(Some(stat)) => self.judge.facts.set(path, Some(stat)),
                 Ok(None) => missing.push(BString::from(text)),
                 Err(error) => {
@@ -94,7 +94,7 @@ impl Engine<'_> {
         let mut made = Vec::new();
         let mut foreign = Vec::new();
         for path in found {
-            let stat = self.store.disk().stat(&path).ok().flatten();
+            let stat = self.store.disk().look(&path).ok().flatten();
             if stat.is_some() && before.get(&path).copied() == stat {
                 foreign.push(path);
                 continue;
@@ -130,6 +130,11 @@ impl Engine<'_> {
         let job = running.job;
         let key: BString = self.plan.key(job).into();
         self.owe_then(self.plan.jobs[job].rule);
+        if self.counts_contents(job) {
+            let outputs = made.as_deref().unwrap_or(self.plan.outputs(job));
+            let disk = self.store.disk();
+            self.judge.facts.look_into(&self.plan, disk, outputs);
+        }
         self.restore_times(&running, made.as_deref());
         if let Some(files) = &made {
             self.judge.set_ran(job);
@@ -138,7 +143,8 @@ impl Engine<'_> {
                 Some(_) => self.made_again(job, files),
             }
         }
-        match self.changed_input(&running).or(late) {
+        let changed = self.changed_input(&running).or(late);
+        match changed.or_else(|| self.changed_content(job)) {
             None => self.record(&running, usage),
             // It stays open in the history: the next run makes it again.
             Some(input) => self.warn(format!(
@@ -172,20 +178,15 @@ impl Engine<'_> {
     fn record(&mut self, running: &Running, usage: Usage) {
         let job = running.job;
         for (path, stat) in self.plan.inputs(job).iter().zip(&running.inputs) {
-            self.judge.facts.set(*path, *stat);
+            self.judge.facts.keep(*path, *stat);
         }
-        let names = &self.context.workflow.names;
-        let print = &self.judge.prints[self.plan.jobs[job].rule];
-        let now = Now {
+        let ran = Now {
             ended_ms: jiff::Timestamp::now().as_millisecond() as u64,
             wall_ms: Some((usage.wall_s * 1000.0) as u64),
             max_rss_kib: usage.max_rss_kib,
-            ..record(&self.plan, names, &self.judge.facts, print, job)
+            ..Now::default()
         };
-        if let Err(error) = keep(self.history.as_mut(), print, self.plan.key(job), &now) {
-            let why = format!("{error:#}");
-            self.stop(why);
-        }
+        self.record_as(job, ran);
     }
 
     /// A split has its files: plans and judges what follows.
@@ -347,7 +348,7 @@ impl Engine<'_> {
             };
             let found = self.matches(job).unwrap_or_default();
             let is_new = |path: &BString| {
-                let stat = self.store.disk().stat(path).ok().flatten();
+                let stat = self.store.disk().look(path).ok().flatten();
                 before.get(path).copied() != stat
             };
             found.into_iter().filter(is_new).collect()

@@ -13,6 +13,7 @@ use crate::exec::{Report, Signal};
 use crate::history::output::Kind as LogKind;
 use crate::plan::JobId;
 use crate::sched::{self, Action, JobIdx, Resource, Sched, Standing, Totals, Verdict};
+use crate::stale;
 
 /// What is kept of a job's output for the message that it failed: 20 lines seldom need more.
 pub(super) const TAIL: usize = 16 << 10;
@@ -171,6 +172,32 @@ impl<'a> Engine<'a> {
             .collect();
         for job in found {
             self.adopt_one(job);
+        }
+        self.add_contents();
+    }
+
+    /// Records the contents of fresh jobs for which they count and were not looked at: all at once.
+    fn add_contents(&mut self) {
+        let lacks = |job: &JobId| {
+            let last = self.history.last(self.plan.key(*job));
+            let past = last.and_then(|last| last.past);
+            self.judge.verdict(*job) == stale::Verdict::Fresh
+                && self.counts_contents(*job)
+                && past.is_some_and(|past| !past.has_hashes())
+        };
+        let jobs: Vec<JobId> = self.plan.known.iter().copied().filter(lacks).collect();
+        let mut paths = Vec::new();
+        for &job in &jobs {
+            paths.extend(self.plan.inputs(job));
+            paths.extend(self.plan.made(job).unwrap_or(self.plan.outputs(job)));
+        }
+        let disk = self.store.disk();
+        self.judge.facts.look_into(&self.plan, disk, &paths);
+        for job in jobs {
+            let last = self.history.last(self.plan.key(job));
+            if let Some(ran) = last.and_then(|last| last.past).map(|past| past.ran()) {
+                self.record_as(job, ran);
+            }
         }
     }
 

@@ -54,7 +54,7 @@ impl Engine<'_> {
             let path = self.plan.path(output).to_owned();
             let disk = self.store.disk();
             let protected = disk.protect(facts::without_slash(&path));
-            if let Ok(stat) = disk.stat(&path) {
+            if let Ok(stat) = disk.look(&path) {
                 self.judge.facts.set(output, stat);
             }
             if let Err(error) = protected {

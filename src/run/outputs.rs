@@ -247,7 +247,7 @@ impl<'d> Store<'d> {
             // A split's, which did not come again.
             return Ok(true);
         };
-        let stat = self.disk.stat(output)?;
+        let stat = self.disk.look(output)?;
         Ok(stat.is_some_and(|stat| stat.modified == file.time && stat.size == file.size))
     }
 

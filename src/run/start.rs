@@ -12,7 +12,7 @@ use crate::exec::TaskId;
 use crate::pattern::facts;
 use crate::plan::{JobId, PathId};
 use crate::sched::JobIdx;
-use crate::stale::Ancient;
+use crate::stale::{Ancient, Facts};
 
 impl Engine<'_> {
     /// Starts a try. What goes wrong before there is a process is a failure of the job.
@@ -47,6 +47,7 @@ impl Engine<'_> {
 
     fn try_start(&mut self, idx: JobIdx, job: JobId, attempt: u32) -> Result<(), Failure> {
         let inputs = self.look_at_inputs(job)?;
+        self.look_into_inputs(job, &inputs);
         let key: BString = self.plan.key(job).into();
         if attempt == 1 {
             let is_as_recorded = self.is_as_recorded(job);
@@ -133,7 +134,7 @@ impl Engine<'_> {
         let mut seen = Vec::with_capacity(self.plan.inputs(job).len());
         for &path in self.plan.inputs(job) {
             let path = self.plan.path(path);
-            let stat = self.store.disk().stat(path).map_err(|error| {
+            let stat = self.store.disk().look(path).map_err(|error| {
                 Failure::Engine(format!("the input `{path}` cannot be looked at: {error}"))
             })?;
             if stat.is_none() {
@@ -154,12 +155,50 @@ impl Engine<'_> {
             let now = self
                 .store
                 .disk()
-                .stat(self.plan.path(**path))
+                .look(self.plan.path(**path))
                 .ok()
                 .flatten();
             now != **before
         });
         changed.map(|(_, (path, _))| self.plan.path(*path).into())
+    }
+
+    /// Notes the contents of the inputs of a job for which they count.
+    fn look_into_inputs(&mut self, job: JobId, seen: &[Option<Stat>]) {
+        if !self.counts_contents(job) {
+            return;
+        }
+        let inputs = self.plan.inputs(job);
+        for (path, stat) in inputs.iter().zip(seen) {
+            self.judge.facts.keep(*path, *stat);
+        }
+        let disk = self.store.disk();
+        self.judge.facts.look_into(&self.plan, disk, inputs);
+    }
+
+    /// Whether inputs have another content than before, though time and size may be the same: the
+    /// first that has.
+    pub(super) fn changed_content(&mut self, job: JobId) -> Option<BString> {
+        if !self.counts_contents(job) {
+            return None;
+        }
+        let ancient = Ancient::of(&self.plan, self.context.workflow, job);
+        let inputs = self.plan.inputs(job).iter().enumerate();
+        let inputs = inputs.filter(|(at, _)| !ancient.has(*at));
+        let inputs: Vec<PathId> = inputs.map(|(_, path)| *path).collect();
+        let hash = |facts: &Facts, path: &PathId| facts.hash(*path);
+        let before: Vec<_> = inputs
+            .iter()
+            .map(|path| hash(&self.judge.facts, path))
+            .collect();
+        for &path in &inputs {
+            self.judge.facts.set_hash(path, None);
+        }
+        let disk = self.store.disk();
+        self.judge.facts.look_into(&self.plan, disk, &inputs);
+        let mut pairs = inputs.iter().zip(before);
+        let changed = pairs.find(|(path, before)| hash(&self.judge.facts, path) != *before);
+        changed.map(|(path, _)| self.plan.path(*path).into())
     }
 
     fn put_old_outputs_aside(&mut self, job: JobId) -> io::Result<()> {
@@ -212,7 +251,7 @@ impl Engine<'_> {
     pub(super) fn remember_matches(&mut self, job: JobId) -> io::Result<()> {
         let mut seen = HashMap::new();
         for path in self.matches(job)? {
-            if let Some(stat) = self.store.disk().stat(&path)? {
+            if let Some(stat) = self.store.disk().look(&path)? {
                 seen.insert(path, stat);
             }
         }

@@ -8,14 +8,13 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
-use super::end::keep;
 use super::{Engine, Running};
 use crate::event::EventKind;
-use crate::history::{LastTry, Now};
+use crate::history::{File, LastTry};
 use crate::pattern::facts;
 use crate::plan::{JobId, PathId};
 use crate::sched::State;
-use crate::stale::{Look, Reason, Verdict, is_same_make, record};
+use crate::stale::{Look, Reason, Verdict, is_same_make};
 use crate::workflow::RuleId;
 
 /// What is known of temporary files and their readers.
@@ -280,17 +279,8 @@ impl Engine<'_> {
             return;
         }
         self.temps.touched.extend(touched);
-        let print = &self.judge.prints[self.plan.jobs[job].rule];
-        let names = &self.context.workflow.names;
-        let now = Now {
-            ended_ms: past.ended_ms,
-            wall_ms: past.wall_ms,
-            max_rss_kib: past.max_rss_kib,
-            ..record(&self.plan, names, &self.judge.facts, print, job)
-        };
-        if let Err(error) = keep(self.history.as_mut(), print, self.plan.key(job), &now) {
-            self.stop(format!("{error:#}"));
-        }
+        let ran = past.ran();
+        self.record_as(job, ran);
     }
 
     /// Deletes the files of a job that nothing reads, once those that are read are gone.
@@ -336,20 +326,21 @@ impl Engine<'_> {
         if !recorded.eq(inputs) || !is_same_make(&self.plan, names, print, &past, job) {
             return;
         }
-        let mut old = HashMap::new();
-        for file in past.outputs() {
-            old.insert(file.path, (file.time, file.size));
-        }
+        let old: HashMap<&[u8], File> = past.outputs().map(|file| (file.path, file)).collect();
         let mut restored = Vec::new();
         for path in paths {
             let name = self.plan.path(path);
-            let (Some(&(time, size)), Look::There { size: now, .. }) =
+            let (Some(old), Look::There { size, .. }) =
                 (old.get(name as &[u8]), self.judge.facts.get(path))
             else {
                 continue;
             };
-            if size == now && !name.ends_with(b"/") {
-                restored.push((path, time));
+            let is_same = match (self.judge.facts.hash(path), old.hash) {
+                (Some(now), Some(old)) => now == old,
+                _ => old.size == size,
+            };
+            if is_same && !name.ends_with(b"/") {
+                restored.push((path, old.time));
             }
         }
         for (path, time) in restored {
@@ -357,8 +348,9 @@ impl Engine<'_> {
             let disk = self.store.disk();
             // A file that cannot be stamped makes stale what else reads it, no more.
             if disk.stamp(&name, time).is_ok() {
-                let stat = disk.stat(&name).ok().flatten();
-                self.judge.facts.set(path, stat);
+                let hash = self.judge.facts.hash(path);
+                self.judge.facts.set(path, disk.look(&name).ok().flatten());
+                self.judge.facts.set_hash(path, hash);
             }
         }
     }

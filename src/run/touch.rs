@@ -12,7 +12,7 @@ use crate::history::{History, Now};
 use crate::pattern::{Listing, facts};
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
-use crate::stale::{Judge, Look, Verdict, record, settle};
+use crate::stale::{Judge, Level, Look, Verdict, record, settle};
 
 /// What is done to jobs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -191,7 +191,7 @@ impl Marking<'_, '_> {
             self.disk.make_folder(folder).with_context(context)?;
             let name = facts::without_slash(path);
             self.disk.stamp(name, time).with_context(context)?;
-            let stat = self.disk.stat(path).with_context(context)?;
+            let stat = self.disk.look(path).with_context(context)?;
             self.judge.facts.set(output, stat);
         }
         Ok(())
@@ -242,15 +242,23 @@ impl Marking<'_, '_> {
         for &input in self.plan.inputs(job) {
             let path = self.plan.path(input);
             if self.judge.facts.is_pretended(path) {
-                self.judge.facts.set(input, self.disk.stat(path)?);
+                self.judge.facts.set(input, self.disk.look(path)?);
             }
         }
+        let rule = self.plan.jobs[job].rule;
+        if self.judge.level_of(self.context, rule) >= Level::CONTENTS {
+            let outputs = self.plan.made(job).unwrap_or(self.plan.outputs(job));
+            let paths = [self.plan.inputs(job), outputs, self.judge.extra_inputs(job)].concat();
+            self.judge.facts.look_into(self.plan, self.disk, &paths);
+        }
+        let found = self.judge.extra_inputs(job);
         let names = &self.context.workflow.names;
         let print = &self.judge.prints[self.plan.jobs[job].rule];
         let now = Now {
             ended_ms: jiff::Timestamp::now().as_millisecond() as u64,
-            ..record(self.plan, names, &self.judge.facts, print, job)
+            ..record(self.plan, names, &self.judge.facts, print, found, job)
         };
-        keep(self.history, print, self.plan.key(job), &now)
+        keep(self.history, print, self.plan.key(job), &now)?;
+        self.judge.facts.save()
     }
 }

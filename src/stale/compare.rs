@@ -18,6 +18,8 @@ pub(super) struct Compare<'a> {
     pub print: &'a Print,
     pub level: Level,
     pub job: JobId,
+    /// What else the job is known to read.
+    pub extra: &'a [PathId],
     /// The job's outputs; a split's are those that its record names.
     pub outputs: &'a [PathId],
     /// Inputs of which only their names count.
@@ -50,16 +52,7 @@ impl Compare<'_> {
                 // Not one that the recorded job made.
                 return Some(Reason::OutputChanged(path));
             };
-            let is_other = match self.facts.get(path) {
-                // A folder is looked at for existence.
-                Look::There { .. } if text.ends_with(b"/") => false,
-                Look::There { time, size } => {
-                    let is_moved = time < file.time || !self.trusts_touch && time > file.time;
-                    size != file.size || is_moved
-                }
-                Look::Missing | Look::Unknown => false,
-            };
-            if is_other {
+            if is_other_output(self.facts, self.level, self.trusts_touch, path, &file) {
                 return Some(Reason::OutputChanged(path));
             }
         }
@@ -78,11 +71,23 @@ impl Compare<'_> {
                 return Some(Reason::InputsDiffer);
             }
             let is_looked_at = !self.ancient.has(at) && !(self.is_to_come)(path);
-            if is_looked_at && !is_as_it_was(self.facts.get(path), &file) {
+            if is_looked_at && !is_as_it_was(self.facts, self.level, path, &file) {
                 return Some(Reason::InputChanged(path));
             }
         }
-        old.next().map(|_| Reason::InputsDiffer)
+        if old.next().is_some() {
+            return Some(Reason::InputsDiffer);
+        }
+        let recorded = self.recorded_extra(past);
+        let mut changed = recorded.filter(|(path, file)| {
+            !(self.is_to_come)(*path) && !is_as_it_was(self.facts, self.level, *path, file)
+        });
+        changed.next().map(|(path, _)| Reason::InputChanged(path))
+    }
+
+    /// What the job is known to read beside its inputs, as far as it is on record.
+    fn recorded_extra<'p>(&self, past: &Past<'p>) -> impl Iterator<Item = (PathId, File<'p>)> {
+        recorded_extra(self.plan, self.extra, past)
     }
 
     fn recipe_differs(&self, past: &Past) -> Option<Reason> {
@@ -157,10 +162,46 @@ pub(super) fn captures<'a>(
         .chain(words)
 }
 
-fn is_as_it_was(look: Look, file: &File) -> bool {
-    look == Look::There {
-        time: file.time,
-        size: file.size,
+/// Those of `extra` that the record has at the same place.
+pub(super) fn recorded_extra<'p>(
+    plan: &Plan,
+    extra: &[PathId],
+    past: &Past<'p>,
+) -> impl Iterator<Item = (PathId, File<'p>)> {
+    let pairs = extra.iter().copied().zip(past.found());
+    pairs.filter(|(path, file)| plan.path(*path) == file.path)
+}
+
+/// Whether an input is the one on record: by its content where that counts and is known, else by
+/// time and size.
+pub(super) fn is_as_it_was(facts: &Facts, level: Level, path: PathId, file: &File) -> bool {
+    let Look::There { time, size } = facts.get(path) else {
+        return false;
+    };
+    match (facts.hash(path), file.hash) {
+        (Some(now), Some(old)) if level >= Level::CONTENTS => now == old,
+        _ => (time, size) == (file.time, file.size),
+    }
+}
+
+/// Whether an output is not what the job made; a newer time with the same size is a touch.
+pub(super) fn is_other_output(
+    facts: &Facts,
+    level: Level,
+    trusts_touch: bool,
+    path: PathId,
+    file: &File,
+) -> bool {
+    let Look::There { time, size } = facts.get(path) else {
+        return false;
+    };
+    // A folder is looked at for existence.
+    if file.path.ends_with(b"/") {
+        return false;
+    }
+    match (facts.hash(path), file.hash) {
+        (Some(now), Some(old)) if level >= Level::CONTENTS => now != old,
+        _ => size != file.size || time < file.time || !trusts_touch && time > file.time,
     }
 }
 

@@ -62,6 +62,11 @@ impl Judge {
         extra.unwrap_or_default()
     }
 
+    /// The job has told what it reads beside its inputs.
+    pub fn set_extra(&mut self, job: JobId, files: Vec<PathId>) {
+        self.extra.insert(job, Some(files));
+    }
+
     /// Why what the job reads beside its inputs makes it stale, times aside.
     pub(super) fn stale_by_discovery(&self, plan: &Plan, job: JobId) -> Option<Reason> {
         match self.extra.get(&job)? {

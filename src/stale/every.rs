@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::compare::{Times, captures};
+use super::compare::{Times, captures, is_as_it_was, is_other_output, recorded_extra};
 use super::explain::{Difference, explain};
 use super::facts::Look;
 use super::{Ancient, Judge, Level, Reason, Verdict};
@@ -142,9 +142,7 @@ impl Every<'_, '_> {
         let recorded: HashMap<&[u8], _> = past.outputs().map(|file| (file.path, file)).collect();
         for &path in outputs {
             let file = recorded.get(self.plan.path(path) as &[u8]);
-            if let (Look::There { time, size }, Some(file)) = (facts.get(path), file)
-                && (size != file.size || time < file.time)
-            {
+            if file.is_some_and(|file| is_other_output(facts, self.level(), true, path, file)) {
                 found(Reason::OutputChanged(path));
             }
         }
@@ -162,11 +160,14 @@ impl Every<'_, '_> {
             let Some(file) = recorded.get(self.plan.path(path) as &[u8]) else {
                 continue;
             };
-            let is_as_it_was = match facts.get(path) {
-                Look::There { time, size } => time == file.time && size == file.size,
-                Look::Missing | Look::Unknown => false,
-            };
-            if !is_as_it_was {
+            if !is_as_it_was(facts, self.level(), path, file) {
+                found(Reason::InputChanged(path));
+            }
+        }
+        for (path, file) in recorded_extra(self.plan, self.judge.extra_inputs(self.job), past) {
+            let producer = self.plan.producer(path);
+            let is_to_come = producer.is_some_and(|job| self.judge.will_run(job));
+            if !is_to_come && !is_as_it_was(facts, self.level(), path, &file) {
                 found(Reason::InputChanged(path));
             }
         }

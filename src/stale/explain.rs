@@ -63,7 +63,8 @@ pub fn explain(
             file(judge, path, old.map(|file| (file.time, file.size)))
         }
         Reason::InputChanged(path) => {
-            let old = past.inputs().find(|file| file.path == plan.path(path));
+            let mut old = past.inputs().chain(past.found());
+            let old = old.find(|file| file.path == plan.path(path));
             file(judge, path, old.map(|file| (file.time, file.size)))
         }
         Reason::InputsDiffer => members(plan, job, &past),

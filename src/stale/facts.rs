@@ -1,11 +1,13 @@
 //! What was seen of each file: looked at once, in parallel where there are many.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bstr::{BStr, BString};
 
+use super::content;
 use crate::dense::{BitSet, Id, Table};
-use crate::disk::{Disk, Stat, Time, stat_all};
+use crate::disk::{Disk, Kind, Stat, Time, stat_all};
+use crate::history::{Contents, Hash, Seen};
 use crate::plan::{JobId, PathId, Plan};
 
 /// What is known of one file.
@@ -21,11 +23,15 @@ pub enum Look {
 }
 
 /// Time and size of every path, 16 bytes each.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Facts {
     seen: Table<PathId, (Time, u64)>,
     /// Files that count as changed at this time, if they are there.
     changed: Option<(HashSet<BString>, Time)>,
+    /// Of contents that were looked at.
+    hashes: HashMap<PathId, Hash>,
+    /// What earlier runs and this one have read. Without it files are read each time.
+    pub contents: Option<Box<dyn Contents>>,
 }
 
 /// A look waits for the kernel or for a network: two at once halve the time, more need not help.
@@ -54,10 +60,82 @@ impl Facts {
         changed.is_some_and(|(files, _)| files.contains(path))
     }
 
-    /// Notes what was seen of a file.
+    /// Notes what was seen of a file; of its content nothing is known then.
     pub fn set(&mut self, path: PathId, stat: Option<Stat>) {
         self.seen.grow(path.index() + 1, UNKNOWN);
         self.seen[path] = packed(stat);
+        self.hashes.remove(&path);
+    }
+
+    /// As [`Facts::set`], where nothing is forgotten of a file that looks as it did.
+    pub fn keep(&mut self, path: PathId, stat: Option<Stat>) {
+        if self.seen.get(path) != Some(&packed(stat)) {
+            self.set(path, stat);
+        }
+    }
+
+    /// Writes down what was read. The run's alone.
+    pub fn save(&mut self) -> anyhow::Result<()> {
+        self.contents
+            .as_mut()
+            .map_or(Ok(()), |contents| contents.save())
+    }
+
+    /// The hash of a file's content, where that was looked at.
+    pub fn hash(&self, path: PathId) -> Option<Hash> {
+        self.hashes.get(&path).copied()
+    }
+
+    /// Notes the hash of a file's content.
+    pub fn set_hash(&mut self, path: PathId, hash: Option<Hash>) {
+        match hash {
+            Some(hash) => self.hashes.insert(path, hash),
+            None => self.hashes.remove(&path),
+        };
+    }
+
+    /// Looks at the contents of those of `paths` that are there and of which it is not known,
+    /// many at once. What cannot be read has no hash: its time and size decide.
+    pub fn look_into(&mut self, plan: &Plan, disk: &dyn Disk, paths: &[PathId]) {
+        let mut listed = HashSet::new();
+        let is_unknown = |path: &&PathId| {
+            let is_there = matches!(self.get(**path), Look::There { .. });
+            is_there && !self.hashes.contains_key(*path) && !self.is_pretended(plan.path(**path))
+        };
+        let unknown = paths.iter().filter(is_unknown);
+        let unknown: Vec<PathId> = unknown
+            .copied()
+            .filter(|path| listed.insert(*path))
+            .collect();
+        let mut unread = Vec::new();
+        for path in unknown {
+            let name = plan.path(path);
+            let Ok(Some((stat, identity))) = disk.identify(name) else {
+                continue;
+            };
+            let seen = Seen { stat, identity };
+            match stat.kind {
+                Kind::Folder => {
+                    let names = disk.names_number(name).unwrap_or_default();
+                    self.hashes.insert(path, u128::from(names).to_le_bytes());
+                }
+                Kind::Other => {}
+                Kind::File => match self.contents.as_ref().and_then(|all| all.get(name, &seen)) {
+                    Some(hash) => drop(self.hashes.insert(path, hash)),
+                    None => unread.push((path, seen)),
+                },
+            }
+        }
+        let read = content::read_all(disk, &unread, |path| plan.path(path));
+        for ((path, seen), read) in unread.into_iter().zip(read) {
+            let Some(read) = read else { continue };
+            self.hashes.insert(path, read.hash);
+            if read.is_settled
+                && let Some(contents) = &mut self.contents
+            {
+                contents.put(plan.path(path), &seen, read.hash);
+            }
+        }
     }
 
     /// Looks at the inputs and outputs of `jobs` that nobody has looked at. What cannot be looked

@@ -57,6 +57,7 @@ impl Judge {
                         modified: file.time,
                     };
                     self.facts.set(path, Some(stat));
+                    self.facts.set_hash(path, file.hash);
                     self.gone.insert(path.index());
                 }
             }

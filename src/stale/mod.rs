@@ -6,6 +6,7 @@
 mod ancient;
 mod checks;
 mod compare;
+mod content;
 pub mod depfile;
 mod discover;
 pub mod every;
@@ -55,6 +56,8 @@ impl Level {
     pub const RECIPES: Level = Level(2);
     /// Also the params, captures and environment that reach it.
     pub const PARAMS: Level = Level(3);
+    /// Contents of files instead of times.
+    pub const CONTENTS: Level = Level(4);
 }
 
 impl Default for Level {
@@ -251,6 +254,37 @@ impl Judge {
         }
         self.facts.look(plan, disk, jobs, &mut self.unreadable);
         self.find_gone(plan, context, wanted, disk, history, jobs);
+        self.look_into(plan, context, disk, history, jobs);
+    }
+
+    /// Looks at the contents of the files of those of `jobs` whose records have contents, where
+    /// these count.
+    fn look_into(
+        &mut self,
+        plan: &mut Plan,
+        context: Context,
+        disk: &dyn Disk,
+        history: &dyn History,
+        jobs: &[JobId],
+    ) {
+        let mut paths = Vec::new();
+        for &job in jobs {
+            if self.level_of(context, plan.jobs[job].rule) < Level::CONTENTS {
+                continue;
+            }
+            let past = history.last(plan.key(job)).and_then(|last| last.past);
+            let Some(past) = past.filter(Past::has_hashes) else {
+                continue;
+            };
+            if plan.rule_of(context.workflow, job).makes_unknown_files() {
+                self.split_outputs(plan, context, disk, history, job);
+                paths.extend(past.outputs().filter_map(|file| plan.paths.find(file.path)));
+            }
+            paths.extend(plan.inputs(job));
+            paths.extend(self.extra_inputs(job));
+            paths.extend(plan.outputs(job));
+        }
+        self.facts.look_into(plan, disk, &paths);
     }
 
     /// Judges a `maybe` again, now that the files it reads are there. A fresh split comes with its
@@ -390,7 +424,6 @@ impl Judge {
         let mut times = Times::default();
         let mut upstream = None;
         let extra = self.extra_inputs(job).to_vec();
-        let mut newest_extra = None;
         for &input in &extra {
             match plan.producer(input) {
                 Some(producer) if producer != job && self.will_run(producer) => {
@@ -399,7 +432,6 @@ impl Judge {
                 _ => {
                     if let Look::There { time, .. } = self.facts.get(input) {
                         times.input(time, input);
-                        newest_extra = newest_extra.max(Some((time, input)));
                     }
                 }
             }
@@ -476,6 +508,11 @@ impl Judge {
             // It may have been cut off, and the record of that be lost.
             return Verdict::Stale(Reason::NoRecord);
         }
+        let is_to_come = |path| {
+            let is_left = || self.is_minimal && matches!(self.facts.get(path), Look::Missing);
+            let producer = plan.producer(path);
+            producer.is_some_and(|job| self.will_run(job) || is_left())
+        };
         if let Some(last) = last {
             let compare = Compare {
                 plan,
@@ -484,22 +521,28 @@ impl Judge {
                 print: &self.prints[plan.jobs[job].rule],
                 level,
                 job,
+                extra: &extra,
                 outputs,
                 ancient: &ancient,
                 trusts_touch: history.is_complete(),
-                is_to_come: &|path| {
-                    let is_left =
-                        || self.is_minimal && matches!(self.facts.get(path), Look::Missing);
-                    let producer = plan.producer(path);
-                    producer.is_some_and(|job| self.will_run(job) || is_left())
-                },
+                is_to_come: &is_to_come,
             };
             if let Some(reason) = compare.difference(&last) {
                 return Verdict::Stale(reason);
             }
         }
-        // Records have the inputs of the plan; what a job was found to read is judged by times.
-        if let (Some((newest, input)), Some((oldest, output))) = (newest_extra, times.oldest_output)
+        // What a job was found to read and is not on record is judged by times.
+        let past = last.and_then(|last| last.past);
+        let recorded = past
+            .iter()
+            .flat_map(|past| compare::recorded_extra(plan, &extra, past));
+        let recorded: HashSet<PathId> = recorded.map(|(path, _)| path).collect();
+        let unrecorded = extra.iter().filter(|path| !recorded.contains(*path));
+        let newest = unrecorded.filter_map(|&path| match self.facts.get(path) {
+            Look::There { time, .. } if !is_to_come(path) => Some((time, path)),
+            _ => None,
+        });
+        if let (Some((newest, input)), Some((oldest, output))) = (newest.max(), times.oldest_output)
             && newest > oldest
         {
             return Verdict::Stale(Reason::InputNewer { input, output });

@@ -9,12 +9,14 @@ use crate::pattern::NameId;
 use crate::plan::{JobId, PathId, Plan};
 use crate::stale::Facts;
 
-/// The record of a job whose inputs and outputs are as `facts` has them.
+/// The record of a job whose inputs, outputs and what else it was `found` to read are as `facts`
+/// has them.
 pub fn record<'a>(
     plan: &'a Plan,
     names: &'a Interner<NameId>,
     facts: &Facts,
     print: &'a Print,
+    found: &[PathId],
     job: JobId,
 ) -> Now<'a> {
     let files = |paths: &[PathId]| {
@@ -23,6 +25,7 @@ pub fn record<'a>(
                 path: plan.path(*path),
                 time,
                 size,
+                hash: facts.hash(*path),
             }),
             Look::Missing | Look::Unknown => None,
         };
@@ -34,6 +37,7 @@ pub fn record<'a>(
         captures: captures(plan, names, job, print).collect(),
         inputs: files(plan.inputs(job)),
         outputs: files(plan.made(job).unwrap_or(plan.outputs(job))),
+        found: files(found),
         ended_ms: 0,
         wall_ms: None,
         max_rss_kib: 0,

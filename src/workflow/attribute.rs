@@ -194,9 +194,6 @@ fn checksum_level(loader: &mut Loader, attribute: &Attribute) -> Option<u8> {
         );
         return None;
     }
-    if level == 4 {
-        loader.diags.push(super::load::no_contents(word.span));
-    }
     Some(level as u8)
 }
 

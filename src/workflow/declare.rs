@@ -110,9 +110,6 @@ impl Loader<'_> {
             );
             return;
         }
-        if level == 4 {
-            self.diags.push(super::load::no_contents(word.span));
-        }
         self.only_main(|workflow| workflow.checksum_level = Some(level as u8));
     }
 

@@ -13,7 +13,7 @@ use super::table::{SampleTable, TableId};
 use super::{LimitId, RuleId, Workflow, attribute, captures, never, order, target};
 use crate::dense::{Id, Interner};
 use crate::lang::ast::{self, Ast};
-use crate::lang::{Diag, Sources, Span};
+use crate::lang::{Diag, Sources};
 use crate::pattern::NameId;
 
 /// What comes from outside the text.
@@ -241,9 +241,4 @@ pub fn unknown_name(hole: &ast::Hole, unknown: Unknown) -> Diag {
             }
         }
     }
-}
-
-/// Level 4 of `checksum_level` is of the language, and this version cannot do it.
-pub(super) fn no_contents(span: Span) -> Diag {
-    Diag::error("E0290", "comparing contents does not work yet").at(span, "3 is the most there is")
 }

@@ -150,3 +150,20 @@ fn one_that_changes_while_the_job_runs_leaves_it_stale() {
         .says(&["its input `inc` changed while it ran"]);
     assert_eq!(project.planned(&[]), ["a a"]);
 }
+
+#[test]
+fn an_older_file_in_the_place_of_one_that_was_read_is_seen() {
+    let project = Project::new(
+        "[deps {output}.d]\ntransform c: in/* -> {name}.o\n    \
+         cp inc {output}; echo 'x: inc' > {output}.d\n",
+    );
+    project.write("in/a", "").write("inc", "one\n");
+    project.flow(&["run"]).expect(0);
+    project.set_age("inc", std::time::Duration::from_secs(1_000_000));
+    assert_eq!(project.planned(&[]), ["c a.o"]);
+    let why = project.flow(&["why", "a.o"]).expect(0).out;
+    assert!(why.contains("inc was changed"), "{why}");
+    project.flow(&["run", "--checksum-level", "4"]).expect(0);
+    project.touch("inc");
+    assert_eq!(project.planned(&["--checksum-level", "4"]), [""; 0]);
+}

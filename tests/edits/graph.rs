@@ -73,6 +73,8 @@ struct Rule {
 pub struct Graph {
     rules: Vec<Rule>,
     params: Vec<usize>,
+    /// Whether contents are compared, and not times.
+    by_contents: bool,
 }
 
 const VERBS: [Verb; 8] = [
@@ -91,6 +93,7 @@ impl Graph {
         let mut graph = Graph {
             rules: Vec::new(),
             params: vec![0; 3],
+            by_contents: dice.one_in(3),
         };
         for _ in 0..2 + dice.below(7) {
             let mut verb = *dice.pick(&VERBS);
@@ -193,6 +196,9 @@ impl Graph {
 
     pub fn text(&self) -> String {
         let mut text = String::new();
+        if self.by_contents {
+            writeln!(text, "checksum_level = 4").unwrap();
+        }
         for (at, value) in self.params.iter().enumerate() {
             writeln!(text, "param p{at} = {value}").unwrap();
         }

@@ -13,7 +13,7 @@ use flow::disk::{Disk, DiskMut, Entry, MemDisk, Stat};
 use flow::event::{End, Event, EventKind, Status, Usage};
 use flow::exec::{Executor, Report, Signal, Task};
 use flow::history::output::Writer;
-use flow::history::{History, Store};
+use flow::history::{ContentsFile, History, Store};
 use flow::lang::{Diag, Sources, parse};
 use flow::pattern::Listing;
 use flow::plan::want::Wanted;
@@ -98,7 +98,7 @@ impl Project {
             listing: &listing,
         };
         let mut ended = Ended::default();
-        planned(context, &self.disk, &history, text).tell(context, &mut ended);
+        planned(context, &self.disk, &history, &self.state, text).tell(context, &mut ended);
         ended
     }
 
@@ -132,7 +132,7 @@ impl Project {
             plan,
             wanted,
             judge,
-        } = planned(context, &disk, &history, text);
+        } = planned(context, &disk, &history, &self.state, text);
         let (sender, inbox) = channel();
         let heard = Arc::new(Mutex::new(Ended::default()));
         let summary = run::run(Setup {
@@ -217,11 +217,22 @@ fn assert_no_errors(diags: &[Diag], text: &str) {
 }
 
 /// Everything planned and judged.
-fn planned(context: Context, disk: &dyn Disk, history: &dyn History, text: &str) -> Planned {
+fn planned(
+    context: Context,
+    disk: &dyn Disk,
+    history: &dyn History,
+    state: &Path,
+    text: &str,
+) -> Planned {
     let mut plan = Plan::new(context);
     let mut wanted = Wanted::default();
     wanted.add_everything(&plan, context);
-    let mut judge = Judge::new(Forced::default(), Level::default());
+    let level = context
+        .workflow
+        .checksum_level
+        .map_or(Level::default(), Level);
+    let mut judge = Judge::new(Forced::default(), level);
+    judge.facts.contents = Some(Box::new(ContentsFile::read(state).unwrap()));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
     assert_no_errors(&plan.diags, text);
     assert_no_errors(&missing_inputs(&plan, context, &wanted, &judge), text);
@@ -354,6 +365,10 @@ impl Disk for Fragile<'_> {
 
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         self.disk.read(path)
+    }
+
+    fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, flow::disk::Identity)>> {
+        self.disk.identify(path)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cli::diff::{self, Mark};
 use crate::cli::open::Opened;
 use crate::cli::targets::Judged;
 use crate::cli::{follow, reason};
+use crate::disk::is_of_folder;
 use crate::history::{History, LastTry, Past};
 use crate::plan::JobId;
 use crate::plan::want::Wanted;
@@ -154,7 +155,14 @@ impl Why<'_> {
                     _ => "was changed",
                 };
                 let name = path(plan.path(*file));
-                say!(self, "{lead} {name} {what}");
+                let how = match (old, new) {
+                    (Some(old), Some(new)) if old == new => ": its content is another",
+                    (Some(old), Some(new)) if old.0 == new.0 && is_of_folder(new.1) => {
+                        ": other names are in it"
+                    }
+                    _ => "",
+                };
+                say!(self, "{lead} {name} {what}{how}");
                 let is_close = matches!((old, new), (Some(old), Some(new))
                     if old.0.0 / 1_000_000_000 == new.0.0 / 1_000_000_000);
                 for (sign, role, stamp) in [('-', Role::Error, old), ('+', Role::Good, new)] {
@@ -335,5 +343,8 @@ pub(super) fn stamp((time, size): Stamp, is_exact: bool) -> String {
         Ok(time) => time.strftime(format).to_string(),
         Err(_) => "?".into(),
     };
-    format!("{}, {time}", human::size(size))
+    match is_of_folder(size) {
+        true => time,
+        false => format!("{}, {time}", human::size(size)),
+    }
 }

@@ -19,6 +19,7 @@ pub struct State {
     pub work: usize,
     pub now: Time,
     pub tick: i64,
+    n_changes: i64,
     pub broken: HashMap<BString, ErrorKind>,
 }
 
@@ -26,6 +27,8 @@ pub struct State {
 pub struct Node {
     pub body: Body,
     pub modified: Time,
+    /// The number of the last change to it.
+    pub changed: i64,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl State {
             work: ROOT,
             now: Time(1_000_000_000),
             tick: 1_000_000_000,
+            n_changes: 0,
             broken: HashMap::new(),
         };
         let root = state.folder(ROOT);
@@ -74,6 +78,7 @@ impl State {
                 names: BTreeMap::new(),
             },
             modified: self.now,
+            changed: 0,
         }
     }
 
@@ -166,7 +171,7 @@ impl State {
 
     pub fn set_name(&mut self, folder: usize, name: BString, node: Option<usize>) {
         let now = self.now;
-        self.nodes[folder].modified = now;
+        self.set_time(folder, now);
         if let Body::Folder { names, .. } = &mut self.nodes[folder].body {
             match node {
                 Some(node) => names.insert(name, node),
@@ -175,10 +180,22 @@ impl State {
         }
     }
 
+    /// Notes a change, and the time that it gives.
+    pub fn set_time(&mut self, node: usize, modified: Time) {
+        self.n_changes += 1;
+        let node = &mut self.nodes[node];
+        (node.modified, node.changed) = (modified, self.n_changes);
+    }
+
     pub fn add(&mut self, at: Found, body: Body) -> usize {
         let modified = self.step();
-        self.nodes.push(Node { body, modified });
+        self.nodes.push(Node {
+            body,
+            modified,
+            changed: 0,
+        });
         let node = self.nodes.len() - 1;
+        self.set_time(node, modified);
         self.set_name(at.folder, at.name, Some(node));
         node
     }
@@ -195,10 +212,8 @@ impl State {
             None => self.add(found, Body::File(Vec::new())),
         };
         let modified = self.step();
-        self.nodes[node] = Node {
-            body: Body::File(text),
-            modified,
-        };
+        self.nodes[node].body = Body::File(text);
+        self.set_time(node, modified);
         Ok(())
     }
 
