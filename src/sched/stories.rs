@@ -304,6 +304,32 @@ fn a_new_job_can_be_held_until_the_next_step() {
 }
 
 #[test]
+fn a_maybe_that_must_run_may_wait_for_jobs_that_are_added_for_it() {
+    let mut sched = two_cores();
+    let need = sched.need(Need::default());
+    let kind = sched.kind(Kind::once(need));
+    let maybe = Job {
+        on_ready: OnReady::Judge,
+        ..job(kind)
+    };
+    let a = sched.add([maybe], std::iter::empty);
+    let mut actions = Vec::new();
+    sched.step(&mut actions);
+    assert_eq!(actions, [Action::Judge { job: a }]);
+    let verdict = Verdict::RunLater;
+    sched.tell(END, Msg::Judged { job: a, verdict });
+    let b = sched.add([job(kind)], || [(JobIdx(1), a)].into_iter());
+    sched.release(a);
+    sched.step(&mut actions);
+    assert_eq!(actions[1..], [Action::Start { job: b, attempt: 1 }]);
+    let end = End::Ok;
+    sched.tell(END, Msg::Ended { job: b, end });
+    sched.step(&mut actions);
+    // It is not asked about again.
+    assert_eq!(actions[2..], [Action::Start { job: a, attempt: 1 }]);
+}
+
+#[test]
 fn it_says_what_a_job_waits_for() {
     let mut sched = two_cores();
     let net = sched.limit(1);
