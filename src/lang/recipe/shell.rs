@@ -42,6 +42,8 @@ enum Frame {
         opened: usize,
         depth: usize,
         closer: u8,
+        /// The quote that is open in it.
+        quote: Option<u8>,
     },
     HereDoc(Body),
 }
@@ -63,6 +65,8 @@ struct Lexer<'a> {
     n_commands: usize,
     /// Something that is not closed was reported.
     is_unclosed: bool,
+    /// The frame of the outermost `((` that began commands; it may be gone.
+    opened_tight: Option<usize>,
 }
 
 pub(super) fn read(text: &str, places: &LineStarts) -> Read {
@@ -83,6 +87,7 @@ pub(super) fn read(text: &str, places: &LineStarts) -> Read {
         variable_end: usize::MAX,
         n_commands: 1,
         is_unclosed: false,
+        opened_tight: None,
     };
     lexer.run();
     lexer.read

@@ -163,6 +163,14 @@ fn each_placeholder_knows_its_place() {
             "((c ‹a alone›); d) $( (c ‹a alone›); d)",
         ),
         (
+            "$((c '))' \"((\" \\) {a}) | d) $((\"3)\" + {a}))",
+            "$((c '))' \"((\" \\) ‹a alone›) | d) $((\"3)\" + ‹a arith›))",
+        ),
+        (
+            "$((')' + '{a}' + {a})) ${x['a]']:-{a}}",
+            "$((')' + '‹a arith?›' + ‹a arith›)) ${x['a]']:-‹a exp›}",
+        ),
+        (
             "[[ {a} -eq 1 && 2 -lt \"{a}\" || {a} == x ]] {a}",
             "[[ ‹a test› -eq 1 && 2 -lt \"‹a test›\" || ‹a first› == x ]] ‹a alone›",
         ),
@@ -289,6 +297,10 @@ fn unclosed_things_are_reported_once() {
         "(c",
         "c <<E\nx",
         "c <<E",
+        "c <<E\\\n",
+        "c $((a' ) | b)",
+        "c $((a `'`) | b)",
+        "((c <<E\n{a}\nE\n) | b)",
         "c \"$(a 'b",
     ] {
         let (_, diags) = recipe::lex(&recipe(text));
@@ -313,5 +325,13 @@ fn the_command_of_a_check_is_a_recipe() {
     assert_eq!(
         &source[output.hole.span.start as usize..output.hole.span.end as usize],
         "{output}"
+    );
+}
+
+#[test]
+fn a_delimiter_may_go_on_over_a_line_end() {
+    assert_eq!(
+        places("cat <<E\\\nND\n{a}\nEND\n{a}"),
+        "cat <<E\\\nND\n‹a doc›\nEND\n‹a alone›"
     );
 }

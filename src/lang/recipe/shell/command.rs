@@ -104,8 +104,26 @@ impl Lexer<'_> {
 
     pub(super) fn open_command(&mut self, opened: usize, closer: Closer) {
         self.n_commands += 1;
+        if self.opened_tight.is_none_or(|at| at >= self.frames.len()) {
+            self.opened_tight = self.is_tight(opened).then_some(self.frames.len());
+        }
         let command = Command::new(opened, closer);
         self.frames.push(Frame::Command(command));
+    }
+
+    /// Whether `((` stands there, which a shell first tries as arithmetic.
+    fn is_tight(&self, opened: usize) -> bool {
+        let rest = &self.bytes[opened..];
+        rest.starts_with(b"((") || rest.starts_with(b"$((")
+    }
+
+    /// Where the outermost `((` around the cursor stands that begins commands.
+    pub(super) fn tight_parentheses(&self) -> Option<usize> {
+        let frame = self.frames.get(self.opened_tight?)?;
+        let Frame::Command(command) = frame else {
+            return None;
+        };
+        self.is_tight(command.opened).then_some(command.opened)
     }
 
     /// Begins a word unless one is being read; whether it did.

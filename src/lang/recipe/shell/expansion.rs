@@ -2,6 +2,7 @@
 
 use super::command::Closer;
 use super::{Frame, Lexer};
+use crate::lang::diag::Diag;
 use crate::lang::quote::Place;
 
 /// `${name…}`, past its name.
@@ -36,12 +37,23 @@ impl Expansion {
 const LOOK_AHEAD: usize = 1024;
 
 impl Lexer<'_> {
-    /// Whether the `((` that ends before `from` closes as `))`.
+    /// Whether the `((` that ends before `from` closes as `))`. As bash does, it passes over what is
+    /// quoted: so no value in quotes can change it.
     pub(super) fn is_arithmetic(&self, from: usize) -> bool {
         let end = self.limit.min(from + LOOK_AHEAD);
         let mut depth = 0usize;
+        let mut quote = None;
+        let mut is_escaped = false;
         for at in from..end {
-            match self.bytes[at] {
+            let byte = self.bytes[at];
+            if std::mem::take(&mut is_escaped) {
+                continue;
+            }
+            match byte {
+                b'\\' => is_escaped = quote != Some(b'\''),
+                _ if quote == Some(byte) => quote = None,
+                _ if quote.is_some() => {}
+                b'\'' | b'"' => quote = Some(byte),
                 b'(' => depth += 1,
                 b')' if depth > 0 => depth -= 1,
                 b')' => return self.byte(at + 1) == Some(b')'),
@@ -87,6 +99,7 @@ impl Lexer<'_> {
             opened,
             depth: 0,
             closer,
+            quote: None,
         });
         self.at = opened + length;
     }
@@ -180,10 +193,35 @@ impl Lexer<'_> {
     pub(super) fn in_arithmetic(&mut self) {
         let at = self.at;
         let next = self.byte(at + 1);
-        let Some(Frame::Arithmetic { depth, closer, .. }) = self.frames.last_mut() else {
+        let Some(Frame::Arithmetic {
+            opened,
+            depth,
+            closer,
+            quote,
+        }) = self.frames.last_mut()
+        else {
             return;
         };
+        let in_single = *quote == Some(b'\'');
         match self.bytes[at] {
+            byte if *quote == Some(byte) => {
+                *quote = None;
+                self.at += 1;
+            }
+            b'\\' if !in_single => self.backslash(),
+            b'$' if !in_single => self.dollar(false),
+            b'`' if !in_single => self.backticks(),
+            b'{' => {
+                if !self.brace(|_, _| Place::Arithmetic { in_test: false }, in_single) {
+                    self.at += 1;
+                }
+            }
+            _ if quote.is_some() => self.at += 1,
+            // Nothing is quoted here, but what looks so does not close it.
+            byte @ (b'\'' | b'"') => {
+                *quote = Some(byte);
+                self.at += 1;
+            }
             b'(' | b'[' if (*closer == b')') == (self.bytes[at] == b'(') => {
                 *depth += 1;
                 self.at += 1;
@@ -194,6 +232,10 @@ impl Lexer<'_> {
             }
             byte if byte == *closer => {
                 let is_double = byte == b')' && next == Some(b')');
+                if byte == b')' && !is_double {
+                    let opened = *opened;
+                    self.closed_apart(opened);
+                }
                 self.at += 1 + usize::from(is_double);
                 self.frames.pop();
                 // Behind a subscript the expansion's operator follows.
@@ -202,16 +244,25 @@ impl Lexer<'_> {
                     self.operator();
                 }
             }
-            b'\\' => self.backslash(),
-            b'$' => self.dollar(false),
-            b'`' => self.backticks(),
-            b'{' => {
-                if !self.brace(|_, _| Place::Arithmetic { in_test: false }, false) {
-                    self.at += 1;
-                }
-            }
             _ => self.at += 1,
         }
+    }
+
+    /// A `((` that a shell may take for arithmetic, although it does not close as such.
+    pub(super) fn closed_apart(&mut self, opened: usize) {
+        if std::mem::replace(&mut self.is_unclosed, true) {
+            return;
+        }
+        let length = self.bytes[opened..].iter().take(3);
+        let length = length
+            .take_while(|byte| matches!(byte, b'$' | b'('))
+            .count();
+        let span = self.places.span(opened..opened + length);
+        self.read.diags.push(
+            Diag::error("E0151", "this `((` is not closed by `))`")
+                .at(span, "a shell may take it for arithmetic")
+                .help("for commands in parentheses put a blank between the two: `( (`"),
+        );
     }
 
     /// `$'…'`; the cursor is on the `$`.

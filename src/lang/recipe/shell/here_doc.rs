@@ -37,6 +37,7 @@ impl Lexer<'_> {
         let word_start = self.at;
         let mut delimiter: Vec<u8> = Vec::new();
         let mut is_quoted = false;
+        let mut word_end = self.at;
         while let Some(byte) = self.byte(self.at) {
             match byte {
                 b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => break,
@@ -50,6 +51,11 @@ impl Lexer<'_> {
                     delimiter.extend_from_slice(&self.bytes[self.at + 1..end]);
                     self.at = end + 1;
                 }
+                // The line goes on, and so may the word.
+                b'\\' if self.byte(self.at + 1) == Some(b'\n') => {
+                    self.at += 2;
+                    continue;
+                }
                 b'\\' => {
                     is_quoted = true;
                     delimiter.extend(self.byte(self.at + 1));
@@ -60,16 +66,21 @@ impl Lexer<'_> {
                     self.at += 1;
                 }
             }
+            word_end = self.at;
         }
-        if self.at == word_start {
+        if word_end == word_start {
             return;
+        }
+        // To tell it from arithmetic, a shell looks for its end and takes quotes in the body for quotes.
+        if let Some(opened) = self.tight_parentheses() {
+            self.closed_apart(opened);
         }
         let doc = HereDoc {
             delimiter: String::from_utf8_lossy(&delimiter).into_owned(),
             is_quoted,
             strips_tabs,
         };
-        let declared = start..self.at;
+        let declared = start..word_end;
         if let Some(Frame::Command(command)) = self.frames.last_mut() {
             command.here_docs.push_back(Pending { declared, doc });
         }
