@@ -63,7 +63,8 @@ impl Formatter<'_> {
             cursor.next_line();
         } else if let Some(text) = content.strip_prefix('#') {
             // Only at the very start is `#!` no description.
-            let is_moved_up = text.starts_with('!') && self.page.is_empty() && cursor.at > 0;
+            let is_first = cursor.at == 0 && line.starts_with('#');
+            let is_moved_up = text.starts_with('!') && self.page.is_empty() && !is_first;
             let space = if is_moved_up { " " } else { "" };
             self.page.comment(format!("#{space}{text}"));
             cursor.next_line();

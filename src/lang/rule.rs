@@ -149,6 +149,7 @@ impl Reader<'_, '_> {
 
     /// Everything behind the colon.
     fn words(&mut self) -> Result<(), Broken> {
+        let start = self.cursor.at;
         loop {
             self.cursor.skip_blanks();
             if self.cursor.is_done() {
@@ -156,7 +157,7 @@ impl Reader<'_, '_> {
             }
             let at = self.cursor.at;
             if self.cursor.take("->") {
-                self.arrow(at)?;
+                self.arrow(at, at == start)?;
                 continue;
             }
             let token = self.cursor.until_blank();
@@ -213,12 +214,11 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// `->`, already taken.
-    fn arrow(&mut self, at: usize) -> Result<(), Broken> {
+    /// `->`, already taken; the header's own colon may stand right before it.
+    fn arrow(&mut self, at: usize, is_behind_colon: bool) -> Result<(), Broken> {
         let end = self.cursor.at;
         let span = self.cursor.span(at, end);
-        let touches_before =
-            !self.cursor.is_blank(at - 1) && self.cursor.byte_at(at - 1) != Some(b':');
+        let touches_before = !self.cursor.is_blank(at - 1) && !is_behind_colon;
         if touches_before || !self.cursor.is_blank(end) && self.cursor.byte() != Some(b'(') {
             let label = if touches_before { " -> " } else { "-> " };
             self.diags.push(

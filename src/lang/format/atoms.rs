@@ -44,6 +44,11 @@ fn enclose(open: &str, mut atoms: Clause, close: &str) -> Clause {
         None => return vec![format!("{open}{close}")],
     }
     if let Some(last) = atoms.last_mut() {
+        // A parenthesis that the word leaves open would take the closing one to itself.
+        let word = last.strip_prefix(open).unwrap_or(last);
+        if close == ")" && word.matches('(').count() > word.matches(')').count() {
+            last.push(' ');
+        }
         last.push_str(close);
     }
     atoms

@@ -123,6 +123,18 @@ fn long_headers_break_before_their_clauses() {
 }
 
 #[test]
+fn a_parenthesis_in_a_word_does_not_close_its_list() {
+    for text in [
+        "originate o -> (a b( )\n    x\n",
+        "originate o -> (a(b c())\n    x\n",
+        "use f.flow as m (a = b( )\n",
+    ] {
+        assert_eq!(formatted(text), text);
+        check(text).unwrap();
+    }
+}
+
+#[test]
 fn what_the_shell_sees_is_kept() {
     let text = "merge a: b -> c\n\tcat <<-E > {output}\n\t\ttabs  \n\t \t mixed\n\n\t  \n\tE\n\techo\r\r\n\techo\r";
     let new = formatted(text);
@@ -147,6 +159,7 @@ fn only_the_first_line_is_a_shebang() {
     );
     assert_eq!(formatted("\n#!doc\nparam a\n"), "# !doc\nparam a\n");
     check("\u{feff}#!doc\nparam a\n").unwrap();
+    assert_eq!(formatted("  #!doc\nparam a\n"), "# !doc\nparam a\n");
 }
 
 #[test]
