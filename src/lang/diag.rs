@@ -2,28 +2,28 @@
 
 use super::span::Span;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Severity {
     Warning,
     Error,
 }
 
 /// A place that a diagnostic marks, with what is to be said there (may be empty).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Label {
     pub span: Span,
     pub text: String,
 }
 
 /// A way to mend it; with an edit when the mending is one replacement of text.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Help {
     pub text: String,
     pub edit: Option<(Span, String)>,
 }
 
 /// One mistake or warning: what happened, where, why it matters and what to try.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Diag {
     pub severity: Severity,
     /// `E0101` or `W0301`: stable, looked up with `flow explain`.

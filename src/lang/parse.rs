@@ -131,12 +131,13 @@ impl<'a> Parser<'a> {
         let doc = self.take_doc();
         self.attributes_doc = self.attributes_doc.take().or(doc);
         let start = self.cursor.at;
+        let n_diags = self.diags.len();
         self.before = Before::Broken;
         let Ok(mut found) = attributes::read(&mut self.cursor, &mut self.diags) else {
             self.cursor.next_logical_line();
             return;
         };
-        if found.is_empty() && !self.diags.iter().any(|diag| starts_within(diag, start)) {
+        if found.is_empty() && self.diags.len() == n_diags {
             let span = self.cursor.span(start, self.cursor.at);
             let diag = Diag::error("E0107", "nothing stands in these brackets");
             self.diags.push(diag.at(span, ""));
@@ -344,9 +345,4 @@ impl<'a> Parser<'a> {
             self.cursor.next_line();
         }
     }
-}
-
-fn starts_within(diag: &Diag, start: usize) -> bool {
-    let place = diag.primary.as_ref().map(|label| label.span.start as usize);
-    place.is_some_and(|place| place >= start)
 }

@@ -62,6 +62,8 @@ struct Reader<'c, 'a> {
     is_quoted: bool,
     /// No `]` stands between here and this place.
     no_class_before: usize,
+    /// A `}` that closes nothing was reported: once for a word is enough.
+    has_stray_brace: bool,
     /// How many `\{` outside choices have no `}` yet: one that follows is as literal as they are.
     n_literal_braces: usize,
 }
@@ -87,6 +89,7 @@ pub(super) fn read(
         diags,
         is_quoted: false,
         no_class_before: 0,
+        has_stray_brace: false,
         n_literal_braces: 0,
     };
     // Most words are one piece, and there are many words.
@@ -113,6 +116,7 @@ pub(super) fn read_command(
         diags,
         is_quoted: true,
         no_class_before: 0,
+        has_stray_brace: false,
         n_literal_braces: 0,
     };
     let mut pieces = Vec::new();
@@ -232,12 +236,14 @@ impl Reader<'_, '_> {
                     self.character(pieces);
                 }
                 b'}' => {
-                    let span = self.cursor.span(at, at + 1);
-                    self.diags.push(
-                        Diag::error("E0116", "this `}` closes nothing")
-                            .at(span, "no `{` before it in this word")
-                            .fix("write `\\}` for the character itself", span, "\\}"),
-                    );
+                    if !std::mem::replace(&mut self.has_stray_brace, true) {
+                        let span = self.cursor.span(at, at + 1);
+                        self.diags.push(
+                            Diag::error("E0116", "this `}` closes nothing")
+                                .at(span, "no `{` before it in this word")
+                                .fix("write `\\}` for the character itself", span, "\\}"),
+                        );
+                    }
                     self.character(pieces);
                 }
                 _ => self.character(pieces),

@@ -11,6 +11,9 @@ use crate::dense::{Id, Interner};
 use crate::lang::Diag;
 use crate::lang::ast::{self, Item, ItemKind, Piece, Value};
 
+/// A longer text can be passed to no command (Linux, `execve(2)`), and lets that use others grow fast.
+const LONGEST_VALUE: usize = 128 << 10;
+
 impl Loader<'_> {
     /// Takes one item into the space that is being read.
     pub(super) fn declare(&mut self, item: Item) {
@@ -257,6 +260,15 @@ impl Loader<'_> {
                 Piece::Text(part) => text.extend_from_slice(part.as_bytes()),
                 Piece::Glob(glob) => text.extend_from_slice(spelt(glob).as_bytes()),
                 Piece::Hole(hole) => match self.constant(hole) {
+                    Ok(Expr::Text(value)) if text.len() + value.len() > LONGEST_VALUE => {
+                        let longest = LONGEST_VALUE >> 10;
+                        let message = format!("this value is longer than {longest} KiB");
+                        self.diags.push(
+                            Diag::error("E0211", message)
+                                .at(hole.span, "what comes in here makes it so long"),
+                        );
+                        return None;
+                    }
                     Ok(Expr::Text(value)) => text.extend_from_slice(&value),
                     Ok(_) => {
                         self.diags.push(

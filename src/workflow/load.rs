@@ -47,6 +47,7 @@ pub struct Loader<'a> {
     pub(super) current: usize,
     /// Files that were read, by name.
     pub(super) parsed: HashMap<String, Ast>,
+    pub(super) n_included: usize,
     pub(super) found: Vec<Found>,
     pub(super) targets: Vec<target::Named>,
 }
@@ -81,6 +82,7 @@ pub fn load(
         spaces: vec![Space::default()],
         current: 0,
         parsed: HashMap::new(),
+        n_included: 0,
         found: Vec::new(),
         targets: Vec::new(),
     };
@@ -105,14 +107,12 @@ pub fn load(
         .iter()
         .any(|diag| UNREADABLE.contains(&diag.code));
     // A file that is used twice is wrong once.
-    let mut diags: Vec<Diag> = Vec::new();
-    for diag in loader.diags {
+    let mut known: HashSet<Diag> = HashSet::new();
+    loader.diags.retain(|diag| {
         let follows = is_partial && FOLLOWS.iter().any(|code| diag.code.starts_with(code));
-        if !follows && !diags.contains(&diag) {
-            diags.push(diag);
-        }
-    }
-    (loader.workflow, diags)
+        !follows && known.insert(diag.clone())
+    });
+    (loader.workflow, loader.diags)
 }
 
 impl Loader<'_> {

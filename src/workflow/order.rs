@@ -5,7 +5,7 @@
 //! that it depends on by name.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use bstr::BString;
 
@@ -406,18 +406,17 @@ fn upstream_of(
 
 /// Whether `rule` depends on `other` by name, through any number of rules.
 fn depends_on(rule: RuleId, other: RuleId, by_name: &[Vec<RuleId>]) -> bool {
-    let mut seen = vec![rule];
-    let mut next = 0;
-    while next < seen.len() {
-        for &up in &by_name[seen[next].index()] {
+    let mut seen = HashSet::from([rule]);
+    let mut open = vec![rule];
+    while let Some(next) = open.pop() {
+        for &up in &by_name[next.index()] {
             if up == other {
                 return true;
             }
-            if !seen.contains(&up) {
-                seen.push(up);
+            if seen.insert(up) {
+                open.push(up);
             }
         }
-        next += 1;
     }
     false
 }

@@ -18,6 +18,8 @@ use crate::lang::{Diag, FileId, Span, parse};
 const MOST_DEEP: usize = 200;
 /// So many modules may there be: files that use two each grow beyond all bounds.
 const MOST_MODULES: usize = 10_000;
+/// So many files may be included, for the same reason.
+const MOST_INCLUDED: usize = 10_000;
 
 /// What a module's param was given.
 #[derive(Clone, Debug)]
@@ -126,6 +128,9 @@ impl Loader<'_> {
             match &item.kind {
                 ItemKind::Include { file } => {
                     let above = above();
+                    if !self.may_include(file.span) {
+                        continue;
+                    }
                     if let Some((name, ast)) = self.open_file(file, &above) {
                         self.push_frame(&mut frames, ast, &name, Some(file.span));
                     }
@@ -142,6 +147,17 @@ impl Loader<'_> {
         uses.into_iter()
             .filter_map(|(item, above)| self.begin_module(todo.space, &item, above))
             .collect()
+    }
+
+    /// Counts what is included; the first one too many is reported.
+    fn may_include(&mut self, span: Span) -> bool {
+        self.n_included += 1;
+        if self.n_included == MOST_INCLUDED + 1 {
+            let message = format!("more than {MOST_INCLUDED} files are included");
+            self.diags
+                .push(Diag::error("E0291", message).at(span, "this is one too many"));
+        }
+        self.n_included <= MOST_INCLUDED
     }
 
     fn push_frame(&mut self, frames: &mut Vec<Frame>, ast: Ast, name: &str, named: Option<Span>) {
