@@ -3,7 +3,7 @@
 use super::PatternError;
 
 /// A set of characters, never with `/` in it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Class {
     is_negated: bool,
     ranges: Vec<(char, char)>,

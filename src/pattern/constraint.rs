@@ -10,6 +10,9 @@ use super::PatternError;
 /// How deep groups may nest; it bounds the recursion below.
 const MAX_NESTING: u32 = 64;
 
+/// No path is a tenth as long, and the tree of an expression takes a hundred times its length.
+const LONGEST: usize = 32 << 10;
+
 /// A constraint on a capture, ready to stand inside a larger expression.
 pub(super) struct Constraint {
     pub regex: String,
@@ -28,6 +31,9 @@ impl Constraint {
 
 /// The syntax tree of `source`, or what is wrong with it.
 pub(super) fn parse(source: &str) -> Result<Hir, PatternError> {
+    if source.len() > LONGEST {
+        return Err(PatternError::new("the regular expression is too big"));
+    }
     let mut parser = ParserBuilder::new();
     let parser = parser.utf8(false).nest_limit(MAX_NESTING);
     parser.build().parse(source).map_err(|error| {
@@ -145,6 +151,7 @@ mod tests {
             ("unclosed character class", Some(1..2))
         );
         assert!(parse(&"(".repeat(1000)).is_err());
+        assert!(parse(&"a".repeat(LONGEST)).is_ok() && parse(&"a".repeat(LONGEST + 1)).is_err());
         assert!(constraint("^[0-9]+$", false).is_err());
     }
 

@@ -4,6 +4,7 @@
 //! component of a path.
 
 use bstr::{BStr, BString, ByteSlice};
+use rustc_hash::FxHashSet;
 
 use super::class::Class;
 use super::{MAX_ALTERNATIVES, Part, Pattern, PatternError, alternatives, too_many_alternatives};
@@ -23,7 +24,7 @@ pub struct Glob {
 }
 
 /// One word: what each component of a path has to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Line {
     pub components: Vec<Component>,
     /// How each path begins and ends, for a quick no.
@@ -31,7 +32,7 @@ pub(super) struct Line {
     suffix: BString,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Component {
     /// An empty one at the start is the root, at the end a `/` that asks for folders.
     Literal(BString),
@@ -41,7 +42,7 @@ pub(super) enum Component {
 }
 
 /// A component with wildcards: text, wildcards and text, text.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Wild {
     pub tokens: Vec<Token>,
     prefix: BString,
@@ -50,7 +51,7 @@ pub(super) struct Wild {
     middle: Vec<Token>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Token {
     Text(BString),
     Star,
@@ -65,10 +66,11 @@ impl Glob {
     pub fn new(pattern: &Pattern) -> Result<Glob, PatternError> {
         let is_literal = pattern.is_literal();
         let mut lines = Vec::new();
+        let mut known: FxHashSet<Line> = FxHashSet::default();
         for word in alternatives(&pattern.0)? {
             for components in without_deep(components(&word.clean())?)? {
                 let line = Line::new(components);
-                if (is_literal || !line.looks_into_state_folder()) && !lines.contains(&line) {
+                if (is_literal || !line.looks_into_state_folder()) && known.insert(line.clone()) {
                     lines.push(line);
                 }
             }

@@ -2,8 +2,8 @@
 //!
 //! Each becomes a few lines of steps that read a path byte by byte; a walk over what all of them can
 //! have read finds a common path or none. Exact for text, globs, suffixes and plain templates; a
-//! constraint counts as any text without `/`, a regular expression as anything, and a name that
-//! stands twice as two names.
+//! constraint counts as any text without `/`, a regular expression as anything, a name that stands
+//! twice as two names, and a byte that is not ASCII as a character or a part of one.
 
 mod search;
 
@@ -79,12 +79,12 @@ impl ByteSet {
     }
 
     fn no_slash() -> ByteSet {
-        ByteSet::where_true(|byte| byte != b'/')
+        ByteSet([!(1 << b'/'), u64::MAX, u64::MAX, u64::MAX])
     }
 
     /// The bytes of a character after its first.
     fn continuation() -> ByteSet {
-        ByteSet::where_true(|byte| (0x80..0xc0).contains(&byte))
+        ByteSet([0, 0, u64::MAX, 0])
     }
 
     fn contains(&self, byte: u8) -> bool {

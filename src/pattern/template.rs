@@ -13,6 +13,10 @@ use super::constraint::{self, Constraint};
 use super::repeat::Repeat;
 use super::{Capture, NameId, Part, Pattern, PatternError, alternatives};
 
+/// Of a template as a regular expression: no path is as long, and the expression's tree takes a hundred
+/// times its length.
+const LONGEST: usize = 128 << 10;
+
 /// A template, compiled.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -197,9 +201,8 @@ impl Spans {
         let mut capture = last.0;
         for (left, text) in others.iter().rev() {
             // The capture right of this text takes at least one character.
-            let Some(place) = end
-                .checked_sub(1)
-                .and_then(|end| last_place(&name[..end], text))
+            let Some(place) =
+                last_character(&name[..end]).and_then(|start| last_place(&name[..start], text))
             else {
                 return false;
             };
@@ -216,6 +219,14 @@ impl Spans {
     }
 }
 
+/// Where the last character begins; what is no UTF-8 counts as one for each of its bytes.
+fn last_character(name: &[u8]) -> Option<usize> {
+    match bstr::decode_last_utf8(name) {
+        (Some(_), length) => Some(name.len() - length),
+        (None, _) => name.len().checked_sub(1),
+    }
+}
+
 /// Where `wanted` last stands. Names are short: a searcher would take longer to set up.
 fn last_place(name: &[u8], wanted: &[u8]) -> Option<usize> {
     let last = name.len().checked_sub(wanted.len())?;
@@ -223,6 +234,9 @@ fn last_place(name: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 pub(super) fn compile(source: &str) -> Result<Regex, PatternError> {
+    if source.len() > LONGEST {
+        return Err(PatternError::new("the template is too big"));
+    }
     Regex::new(&format!(r"\A{source}\z")).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PatternError::new("the template is too big"),
         error => PatternError::new(error.to_string()),

@@ -1,11 +1,15 @@
 //! The walk over what all lines can have read of one path.
 
-use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::FxBuildHasher;
 
 use super::{Line, Shape, Step};
 
 /// A walk that has seen this many states gives up and says yes, which is the safe side.
-const MAX_STATES: usize = 200_000;
+const MAX_STATES: usize = 50_000;
 
 /// Where one line stands: its next step, and what the path's current component looks like to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -63,6 +67,47 @@ pub(super) fn common(shapes: &[&Shape]) -> Common {
     Common::None
 }
 
+/// All that a walk has met: for each place in the path, where every line stands. They lie side by side,
+/// since there may be many.
+struct Met {
+    n_lines: usize,
+    states: Vec<State>,
+    /// Which one each was reached from, and the byte that was read between.
+    came: Vec<(u32, Option<u8>)>,
+    known: HashTable<u32>,
+}
+
+impl Met {
+    fn get(&self, n: usize) -> &[State] {
+        &self.states[n * self.n_lines..][..self.n_lines]
+    }
+
+    /// Adds what was not met before.
+    fn add(&mut self, states: &[State], from: usize, read: Option<u8>) {
+        let hash = |states: &[State]| FxBuildHasher.hash_one(states);
+        let n_lines = self.n_lines;
+        let known = |n: u32| &self.states[n as usize * n_lines..][..n_lines];
+        let entry = self
+            .known
+            .entry(hash(states), |&n| known(n) == states, |&n| hash(known(n)));
+        if let Entry::Vacant(entry) = entry {
+            entry.insert(self.came.len() as u32);
+            self.states.extend_from_slice(states);
+            self.came.push((from as u32, read));
+        }
+    }
+
+    fn path_to(&self, mut n: usize) -> Vec<u8> {
+        let mut path = Vec::new();
+        while n > 0 {
+            path.extend(self.came[n].1);
+            n = self.came[n].0 as usize;
+        }
+        path.reverse();
+        path
+    }
+}
+
 /// Breadth first, so that the path is short.
 fn walk(lines: &[&Line]) -> Common {
     if lines.is_empty() {
@@ -73,32 +118,33 @@ fn walk(lines: &[&Line]) -> Common {
         step: 0,
         at: At::Start,
     };
-    // All states met, each with the one it came from and the byte that was read between.
-    let mut met: Vec<(Vec<State>, usize, Option<u8>)> = vec![(vec![start; lines.len()], 0, None)];
-    let mut known: HashSet<Vec<State>> = HashSet::from([met[0].0.clone()]);
+    let mut met = Met {
+        n_lines: lines.len(),
+        states: Vec::new(),
+        came: Vec::new(),
+        known: HashTable::new(),
+    };
+    met.add(&vec![start; lines.len()], 0, None);
+    let (mut states, mut next) = (Vec::new(), Vec::new());
     let mut n = 0;
-    while n < met.len() {
-        if met.len() > MAX_STATES {
+    while n < met.came.len() {
+        if met.came.len() > MAX_STATES {
             return Common::Unknown;
         }
-        let states = met[n].0.clone();
+        states.clear();
+        states.extend_from_slice(met.get(n));
         if lines
             .iter()
             .zip(&states)
             .all(|(line, state)| line.accepts(*state))
         {
-            return Common::Path(path_to(&met, n));
+            return Common::Path(met.path_to(n));
         }
-        let mut reach = |next: Vec<State>, read: Option<u8>| {
-            if known.insert(next.clone()) {
-                met.push((next, n, read));
-            }
-        };
         for (line, at) in lines.iter().zip(0..) {
             if let Some(skipped) = line.skip(states[at]) {
-                let mut next = states.clone();
+                next.clone_from(&states);
                 next[at] = skipped;
-                reach(next, None);
+                met.add(&next, n, None);
             }
         }
         let only = lines.iter().zip(&states).find_map(|(line, state)| {
@@ -108,25 +154,16 @@ fn walk(lines: &[&Line]) -> Common {
             }
         });
         for &byte in only.as_ref().map_or(&bytes[..], |only| only) {
-            let read = |(line, state): (&&Line, &State)| line.read(*state, byte);
-            let next: Option<Vec<State>> = lines.iter().zip(&states).map(read).collect();
-            if let Some(next) = next {
-                reach(next, Some(byte));
+            let read = lines.iter().zip(&states);
+            next.clear();
+            next.extend(read.map_while(|(line, state)| line.read(*state, byte)));
+            if next.len() == lines.len() {
+                met.add(&next, n, Some(byte));
             }
         }
         n += 1;
     }
     Common::None
-}
-
-fn path_to(met: &[(Vec<State>, usize, Option<u8>)], mut n: usize) -> Vec<u8> {
-    let mut path = Vec::new();
-    while n > 0 {
-        path.extend(met[n].2);
-        n = met[n].1;
-    }
-    path.reverse();
-    path
 }
 
 /// One byte of each group that no step tells apart, letters first where there is a choice.

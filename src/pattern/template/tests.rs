@@ -231,3 +231,21 @@ proptest! {
         check(&template, &path)?;
     }
 }
+
+#[test]
+fn a_character_is_never_cut_in_two() {
+    let template = Template::new(&parse("{a}{b}")).unwrap();
+    let taken = |name: &[u8]| {
+        let mut captures = Vec::new();
+        let fits = template.matches(BStr::new(name), &mut captures);
+        fits.then(|| {
+            captures
+                .into_iter()
+                .map(|(_, range)| range)
+                .collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(taken("xä".as_bytes()), Some(vec![0..1, 1..3]));
+    assert_eq!(taken("ä".as_bytes()), None);
+    assert_eq!(taken(b"\xc3\xff"), Some(vec![0..1, 1..2]));
+}
