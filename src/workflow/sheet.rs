@@ -104,9 +104,10 @@ fn field(
         at += 1;
     }
     if !ends(at) {
+        let length = text[at..].chars().next().map_or(0, char::len_utf8);
         let diag = Diag::error("E0277", "text follows a quoted field");
         return Err(Box::new(
-            diag.at(span(at, at + 1), "here its quote is closed already")
+            diag.at(span(at, at + length), "here its quote is closed already")
                 .help("a quote inside a quoted field is written twice: `\"\"`"),
         ));
     }
@@ -155,6 +156,19 @@ mod tests {
             .map(|f| (f.span.start, f.span.end))
             .collect();
         assert_eq!(places, [(0, 2), (3, 6), (7, 8)]);
+    }
+
+    #[test]
+    fn a_mistake_marks_whole_characters() {
+        for text in ["\"a\"ä\n", "ä,\"ä", "\"\"\u{1f600}"] {
+            let diag = rows(FileId(0), text, ',').unwrap_err();
+            let span = diag.primary.unwrap().span;
+            let marked = text.get(span.start as usize..span.end as usize);
+            assert!(
+                marked.is_some_and(|marked| marked.chars().count() == 1),
+                "{text}"
+            );
+        }
     }
 
     proptest! {
