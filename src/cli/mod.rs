@@ -3,6 +3,7 @@
 pub mod args;
 pub mod explain;
 pub mod options;
+pub mod params;
 pub mod values;
 
 mod accept;
@@ -27,7 +28,6 @@ mod machine;
 mod near;
 mod open;
 mod orphans;
-mod params;
 mod plan;
 mod reason;
 mod request;

@@ -46,42 +46,45 @@ impl Wrong {
 
 /// Reads a file of params; what is wrong with it is appended to `diags`.
 pub(super) fn read(path: &Path, sources: &mut Sources, diags: &mut Vec<Diag>) -> Vec<Override> {
-    let shown = crate::ui::path(path.as_os_str().as_bytes());
-    let unreadable = |why: String| {
-        Diag::error("E0003", format!("the params in {shown} cannot be read")).note(why)
+    let why = match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => return parse(path, &text, sources, diags),
+        Ok(Err(_)) => "it is not UTF-8 text".to_string(),
+        Err(error) => error.to_string(),
     };
+    diags.push(unreadable(path).note(why));
+    Vec::new()
+}
+
+/// Reads the text of a file, whose ending says how it is written, and adds it to `sources`.
+pub fn parse(
+    path: &Path,
+    text: &str,
+    sources: &mut Sources,
+    diags: &mut Vec<Diag>,
+) -> Vec<Override> {
     let read = match path.extension().and_then(|ending| ending.to_str()) {
         Some("toml") => toml::read,
         Some("yaml" | "yml") => yaml::read,
         Some("json") => json::read,
         _ => {
-            let why = "its name ends in none of .toml, .yaml, .yml and .json".into();
-            diags.push(unreadable(why));
+            let why = "its name ends in none of .toml, .yaml, .yml and .json";
+            diags.push(unreadable(path).note(why));
             return Vec::new();
         }
     };
-    let text = match std::fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            diags.push(unreadable("it is not UTF-8 text".into()));
-            return Vec::new();
-        }
-        Err(error) => {
-            diags.push(unreadable(error.to_string()));
-            return Vec::new();
-        }
-    };
-    let file = sources.add(path.to_string_lossy(), text.as_str());
-    match read(&text) {
+    let file = sources.add(path.to_string_lossy(), text);
+    match read(text) {
         Ok(entries) => overrides(file, entries, diags),
         Err(Wrong { message, range }) => {
-            diags.push(
-                Diag::error("E0003", format!("the params in {shown} cannot be read"))
-                    .at(span(file, range), message),
-            );
+            diags.push(unreadable(path).at(span(file, range), message));
             Vec::new()
         }
     }
+}
+
+fn unreadable(path: &Path) -> Diag {
+    let shown = crate::ui::path(path.as_os_str().as_bytes());
+    Diag::error("E0003", format!("the params in {shown} cannot be read"))
 }
 
 fn span(file: FileId, range: Range<usize>) -> Span {

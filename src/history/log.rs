@@ -16,7 +16,8 @@ use bstr::ByteSlice;
 const MAGIC: [u8; 8] = *b"flowlog\n";
 const VERSION: u32 = 1;
 const MARK: [u8; 4] = [0xf1, 0x0e, 0xc0, 0xde];
-const HEAD: usize = MAGIC.len() + 4 + 8;
+/// How long the beginning of a file is that every record depends on.
+pub const HEAD: usize = MAGIC.len() + 4 + 8;
 const RECORD_HEAD: usize = MARK.len() + 4 + 8;
 
 /// Larger than any record that flow writes: a length beyond it is damage.
@@ -76,7 +77,8 @@ pub fn read(path: &Path) -> Result<Found, Unreadable> {
     }
 }
 
-fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
+/// All good records of a file that holds these bytes.
+pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
     if bytes.len() < HEAD && MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
         // It is never seen half made, so something has cut it off.
         return Ok(Found {
@@ -174,9 +176,7 @@ impl Writer {
             .create_new(true)
             .mode(0o600)
             .open(&new)?;
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend(salt.to_le_bytes());
+        let mut bytes = head(salt);
         let mut end = 0;
         for payload in records {
             put(&mut bytes, salt, payload);
@@ -242,7 +242,16 @@ impl Writer {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, salt: u64, payload: &[u8]) {
+/// What a file begins with.
+pub fn head(salt: u64) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend(salt.to_le_bytes());
+    bytes
+}
+
+/// Appends one record.
+pub fn put(bytes: &mut Vec<u8>, salt: u64, payload: &[u8]) {
     bytes.extend(MARK);
     bytes.extend((payload.len() as u32).to_le_bytes());
     bytes.extend(checksum(salt, payload));

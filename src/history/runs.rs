@@ -22,7 +22,7 @@ pub struct Run {
 
 impl Run {
     /// Appends the record's bytes. What comes later is added at its end.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, out: &mut Vec<u8>) {
         let tally = &self.tally;
         put(out, self.begun_ms);
         put(out, self.ended_ms);
@@ -46,7 +46,7 @@ impl Run {
     }
 
     /// Reads a record; `None` where it is none.
-    pub(super) fn read(bytes: &[u8]) -> Option<Run> {
+    pub fn read(bytes: &[u8]) -> Option<Run> {
         let rest = &mut &*bytes;
         let (begun_ms, ended_ms) = (take(rest)?, take(rest)?);
         let exit = u8::try_from(take(rest)?).ok()?;

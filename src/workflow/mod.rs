@@ -16,7 +16,7 @@ pub mod param;
 pub mod recipe;
 pub mod scope;
 pub mod shape;
-mod sheet;
+pub mod sheet;
 mod space;
 pub mod table;
 mod target;
