@@ -1,12 +1,43 @@
 #!/usr/bin/env bash
-# Runs each target for some seconds (60, or the first argument), with the corpus of workflows as
-# seeds. It takes cargo-fuzz and a nightly toolchain; findings stay in fuzz/artifacts.
+# Runs every target, or those that are named, with the corpus of workflows as seeds:
+#
+#     fuzz/run.sh 60s                a minute for each target
+#     fuzz/run.sh 10000000           ten million inputs for each
+#     fuzz/run.sh 1000 pattern       a thousand for one
+#
+# MAX_LEN is the length of the longest input in bytes. What is found is put into fuzz/artifacts; a target
+# that is given such a file runs it again. It takes the stable compiler, and one of C++ for libFuzzer.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 
-seconds=${1:-60}
-for target in workflow recipe pattern; do
-    mkdir -p "corpus/$target"
-    cargo +nightly fuzz run "$target" "corpus/$target" ../tests/corpus/right ../tests/corpus/wrong ../tests/corpus/shell \
-        -- -max_total_time="$seconds" -timeout=10 -max_len=4096
+amount=${1:-60s}
+shift || true
+targets=("$@")
+if ((${#targets[@]} == 0)); then
+    targets=(words parser workflow recipe pattern data records repeated)
+fi
+case $amount in
+    *s) limit=-max_total_time=${amount%s} ;;
+    *) limit=-runs=$amount ;;
+esac
+
+# Crates that are not of the workspace are those of any release build.
+RUSTC_WORKSPACE_WRAPPER=$PWD/fuzz/rustc cargo build --quiet --release --package flow-fuzz
+programs=${CARGO_TARGET_DIR:-$PWD/target}/release
+
+mkdir -p fuzz/artifacts
+sh fuzz/seeds.sh fuzz/seeds
+for target in "${targets[@]}"; do
+    mkdir -p "fuzz/corpus/$target"
+    log=fuzz/artifacts/$target.log
+    # Without -reload=0 it would look into the folder every second.
+    if "$programs/$target" "fuzz/corpus/$target" "fuzz/seeds/$target" "$limit" \
+        -max_len="${MAX_LEN:-4096}" -dict=fuzz/flow.dict -reload=0 -timeout=10 -rss_limit_mb=1024 \
+        -print_final_stats=1 -artifact_prefix="fuzz/artifacts/$target-" > "$log" 2>&1; then
+        echo "$target: $(sed -n 's/^Done \([0-9]*\) runs in \(.*\)/\1 inputs in \2/p' "$log")"
+    else
+        tail -n 60 "$log"
+        echo "$target: failed; \`$programs/$target\` takes the file above as its argument"
+        exit 1
+    fi
 done

@@ -359,7 +359,7 @@ fn ten_thousand_levels_of_anything_are_right_or_an_error() {
         ),
         ("p.toml", format!("a = {}", nested("[", "1", "]", N))),
         ("p.toml", format!("a = {}", nested("{a = ", "1", "}", N))),
-        ("p.toml", format!("{}", nested("a.", "b = 1", "", N))),
+        ("p.toml", nested("a.", "b = 1", "", N)),
         ("p.yaml", format!("a: {}", nested("[", "1", "]", N))),
         ("p.yaml", format!("a: {}", nested("{a: ", "1", "}", N))),
         ("p.yaml", nested("- ", "1", "", N)),
