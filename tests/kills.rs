@@ -222,6 +222,60 @@ fn what_a_killed_supervisor_leaves_running_is_ended() {
     assert!(!project.has(".flow/mark"));
 }
 
+#[test]
+fn the_checks_of_a_first_judgement_end_with_flow() {
+    // Also those of a plan's own, which has neither lock nor mark.
+    for (at, args) in [
+        &["run"][..],
+        &["plan"],
+        &["status"],
+        &["why", "b"],
+        &["accept"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for signal in [Signal::TERM, Signal::KILL] {
+            // A command line that no other process has.
+            let long = format!("98.{}{at}{}", std::process::id(), signal.as_raw());
+            let sleep = format!("sleep {long}");
+            let project = Project::new(&format!(
+                "[check \"{sleep} & wait\"]\ntransform one: ./a suffix a -> b\n    cp {{input}} {{output}}\n"
+            ));
+            project.write("a", "").write("b", "");
+            let flow = project.start(args);
+            wait_until("the check", || !processes_with(&sleep).is_empty());
+            kill(flow.id() as i32, signal);
+            end(flow).expect(128 + signal.as_raw());
+            wait_until("the end of the check", || processes_with(&sleep).is_empty());
+            if args != ["run"] && args != ["accept"] {
+                assert!(!project.has(".flow"), "{args:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_check_that_waits_behind_a_split_holds_up_nothing() {
+    let project = Project::new(
+        "split parts: ./list -> parts/*.p\n    for n in $(cat {input}); do echo $n > {output.dir}/$n.p; done\n\n\
+         [check \"until test -e other; do sleep 0.01; done; test -e fresh\"]\n\
+         transform one: parts suffix .p -> .d\n    cp {input} {output}\n\n\
+         originate long -> long\n    until test -e parts/1.p; do sleep 0.01; done; sleep 0.3; touch {output}\n\n\
+         transform other: long -> other\n    touch {output}\n",
+    );
+    project.write("list", "1").write("parts/1.d", "by hand\n");
+    project.write("fresh", "");
+    project.flow(&["run", "-j4"]).expect(0).says(&["3 done"]);
+    assert_eq!(project.read("parts/1.d"), "by hand\n");
+    fs::remove_file(project.path("fresh")).unwrap();
+    fs::remove_file(project.path("long")).unwrap();
+    fs::remove_file(project.path("other")).unwrap();
+    fs::remove_dir_all(project.path(".flow")).unwrap();
+    project.flow(&["run", "-j4", "--force", "parts"]).expect(0);
+    assert_eq!(project.read("parts/1.d"), "1\n");
+}
+
 const UPPER: &str = "\
 param salt = 0
 transform upper: in/*.txt suffix .txt -> out/{stem}.up

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use super::hold::{Held, hold};
 use super::options::AskOptions;
-use super::targets::judge;
-use super::{Exit, open};
+use super::targets::{Manner, judge};
+use super::{Exit, hands, open};
 use crate::disk::Real;
 use crate::history::History;
 use crate::pattern::Listing;
@@ -21,6 +21,7 @@ pub fn accept(options: AskOptions) -> anyhow::Result<Exit> {
         Ok(opened) => opened,
         Err(exit) => return Ok(exit),
     };
+    let hands = hands::for_question(&opened)?;
     let disk = Real::open(&opened.folder)?;
     let held = match hold(&opened, &disk, "accept")? {
         Ok(held) => held,
@@ -40,7 +41,11 @@ pub fn accept(options: AskOptions) -> anyhow::Result<Exit> {
         &history,
         &listing,
         &options.targets,
-        options.checksum_level,
+        &Manner {
+            shows_all: true,
+            hands: hands.as_ref(),
+            ..Manner::question(options.checksum_level)
+        },
     );
     let mut judged = match judged {
         Ok(judged) => judged,

@@ -6,12 +6,13 @@ use std::io::{IsTerminal, Write};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::Exit;
+use super::hands::Shared;
 use super::hold::{Held, hold};
 use super::open::{self, Opened};
-use super::options::{CleanOptions, Force};
+use super::options::CleanOptions;
 use super::orphans::maker;
-use super::targets::{self, Judged, Manner, judge_as};
+use super::targets::{self, Judged, Manner, judge};
+use super::{Exit, hands};
 use crate::disk::{Disk, DiskMut, Real};
 use crate::history::{File, History, Store};
 use crate::pattern::Listing;
@@ -33,6 +34,7 @@ pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
         anstream::println!("nothing to remove: nothing was run here");
         return Ok(Exit::Done);
     }
+    let hands = hands::for_question(&opened)?;
     let disk = Real::open(&opened.folder)?;
     // Held from here on, so that what is shown is what is removed.
     let held = match hold(&opened, &disk, "clean")? {
@@ -42,7 +44,7 @@ pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
     held.warn();
     let found = match options.trash {
         true => Ok(trash(&opened, &disk)?),
-        false => find(&options, &opened, &disk, &held)?,
+        false => find(&options, &opened, &disk, &held, hands.as_ref())?,
     };
     let found = match found {
         Ok(found) => found,
@@ -139,6 +141,7 @@ fn find(
     opened: &Opened,
     disk: &Real,
     held: &Held,
+    hands: Option<&Shared>,
 ) -> anyhow::Result<Result<Found, Exit>> {
     let history = &held.history;
     let mut rules = HashSet::new();
@@ -157,15 +160,10 @@ fn find(
     }
     let listing = RefCell::new(Listing::new(disk));
     let manner = Manner {
-        n_at_once: super::machine::processors(),
-        force: &Force::default(),
-        guards: false,
-        level: None,
-        shows_all: false,
-        changed: &[],
-        is_minimal: false,
+        hands,
+        ..Manner::question(None)
     };
-    let judged = match judge_as(opened, disk, history, &listing, &[], &manner) {
+    let judged = match judge(opened, disk, history, &listing, &[], &manner) {
         Ok(judged) => judged,
         Err(exit) => return Ok(Err(exit)),
     };

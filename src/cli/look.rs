@@ -5,10 +5,10 @@ use std::cell::RefCell;
 
 use bstr::BString;
 
-use super::Exit;
 use super::open::{self, Opened};
 use super::options::{AskOptions, Common, Param, Place};
-use super::targets::{Judged, Manner, judge_as};
+use super::targets::{Judged, Manner, judge};
+use super::{Exit, hands};
 use crate::disk::Real;
 use crate::history::Store;
 use crate::pattern::Listing;
@@ -54,10 +54,15 @@ pub fn look(
         Ok(opened) => opened,
         Err(exit) => return Ok(exit),
     };
+    let hands = hands::for_question(&opened)?;
     let disk = Real::open(&opened.folder)?;
     let listing = RefCell::new(Listing::new(&disk));
     let history = Store::read(&opened.state)?;
-    match judge_as(&opened, &disk, &history, &listing, about.targets, manner) {
+    let manner = Manner {
+        hands: hands.as_ref(),
+        ..*manner
+    };
+    match judge(&opened, &disk, &history, &listing, about.targets, &manner) {
         Err(exit) => Ok(exit),
         Ok(judged) => tell(Looked {
             opened: &opened,

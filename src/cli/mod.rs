@@ -18,6 +18,7 @@ mod fmt;
 mod guard;
 mod follow;
 mod force;
+mod hands;
 mod history;
 mod hold;
 mod list;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
 use std::sync::mpsc;
 
 use anyhow::Context as _;
@@ -13,9 +14,9 @@ use super::hold::{Held, hold};
 use super::machine::processors;
 use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
-use super::targets::{Judged, Manner, judge_as, never_came};
+use super::targets::{Judged, Manner, judge, never_came};
 use super::why::accept_command;
-use super::{Exit, ask, cause, fence, machine, open, reason, signals, touch};
+use super::{Exit, ask, cause, fence, hands, machine, open, reason, signals, touch};
 use crate::disk::Real;
 use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
@@ -24,7 +25,7 @@ use crate::history::output::Writer;
 use crate::history::{self, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::Context;
-use crate::run::{self, Interrupt, Setup, Sink, Summary};
+use crate::run::{self, Hands, Interrupt, Setup, Sink, Summary};
 use crate::ui::{Detail, Lines, LinesOptions};
 
 pub fn run(
@@ -49,8 +50,13 @@ pub fn run(
     };
     let mut owed = OwedFile::read(&opened.state)?;
     warnings.extend(owed.notes.damage.take());
+    // The checks of the first judgement are what it starts first.
+    let supervisor = supervisor.unwrap_or_else(exec::supervisor::fork);
+    let mark = local::new_mark().context("make up a name for the run")?;
+    let _standing = fence::put(&opened.state, &mark)?;
+    let hands = hands::open(supervisor, &opened, mark.clone(), options.grace)?;
     let listing = RefCell::new(Listing::new(&disk));
-    let judged = match judge_as(
+    let judged = match judge(
         &opened,
         &disk,
         &history,
@@ -67,6 +73,7 @@ pub fn run(
             n_at_once: options
                 .jobs
                 .map_or_else(processors, |jobs| jobs.get() as usize),
+            hands: Some(&hands),
         },
     ) {
         Ok(judged) => judged,
@@ -95,18 +102,9 @@ pub fn run(
         wanted,
         judge,
     } = judged;
-    let supervisor = match supervisor {
-        Some(supervisor) => supervisor,
-        None => exec::supervisor::fork(),
-    };
-    // In words: as a broken pipe it would pass for the end of whoever reads our output.
-    let not_started = |error: io::Error| anyhow::anyhow!("start the supervisor process: {error}");
-    let supervisor = supervisor.map_err(not_started)?;
-    let mark = local::new_mark().context("make up a name for the run")?;
-    let _standing = fence::put(&opened.state, &mark)?;
-    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark.clone());
-    setup.grace = options.grace;
-    let (executor, reports) = supervisor.open(&setup).map_err(not_started)?;
+    let Hands { executor, reports } = Rc::into_inner(hands)
+        .expect("whoever judged is done with it")
+        .into_inner();
     let (sender, inbox) = mpsc::channel();
     let id = holder.id.clone();
     let listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());

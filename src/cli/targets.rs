@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::force::{forced, in_vain};
+use super::hands::Shared;
 use super::machine::processors;
 use super::open::{Opened, as_typed, as_written};
 use super::options::Force;
@@ -19,7 +20,7 @@ use crate::plan::want::Wanted;
 use crate::plan::{Context, Entry, Plan};
 use crate::run::Commands;
 use crate::stale::problem::{failed_checks, missing_inputs};
-use crate::stale::{Judge, Level, settle};
+use crate::stale::{Checks, Judge, Level, settle};
 use crate::workflow::{RuleId, Source, Workflow};
 
 static NOTHING_FORCED: Force = Force {
@@ -32,22 +33,6 @@ pub struct Judged {
     pub plan: Plan,
     pub wanted: Wanted,
     pub judge: Judge,
-}
-
-/// Plans and judges, nothing forced. `Err` inside is an exit that was explained already.
-pub fn judge<'a>(
-    opened: &'a Opened,
-    disk: &'a dyn Disk,
-    history: &dyn History,
-    listing: &'a RefCell<Listing<'a>>,
-    targets: &[BString],
-    level: Option<u8>,
-) -> Result<Judged, Exit> {
-    let manner = Manner {
-        shows_all: true,
-        ..Manner::question(level)
-    };
-    judge_as(opened, disk, history, listing, targets, &manner)
 }
 
 /// How to judge.
@@ -64,6 +49,8 @@ pub struct Manner<'a> {
     pub is_minimal: bool,
     /// How many `check` commands run at once.
     pub n_at_once: usize,
+    /// Who runs them. Without it they are not asked, and what they would say counts as stale.
+    pub hands: Option<&'a Shared>,
 }
 
 impl Manner<'_> {
@@ -77,12 +64,13 @@ impl Manner<'_> {
             changed: &[],
             is_minimal: false,
             n_at_once: processors(),
+            hands: None,
         }
     }
 }
 
-/// As [`judge`], in this manner.
-pub fn judge_as<'a>(
+/// Plans and judges. `Err` inside is an exit that was explained already.
+pub fn judge<'a>(
     opened: &'a Opened,
     disk: &'a dyn Disk,
     history: &dyn History,
@@ -169,11 +157,19 @@ pub fn judge_as<'a>(
             }
         }
     }
-    judge.checks = Some(Box::new(Commands::new(&opened.folder, manner.n_at_once)));
+    judge.checks = manner.hands.map(|hands| -> Box<dyn Checks> {
+        Box::new(Commands::new(
+            &opened.folder,
+            manner.n_at_once,
+            hands.clone(),
+        ))
+    });
     judge.is_minimal = manner.is_minimal;
     let now = jiff::Timestamp::now().as_nanosecond() as i64;
     judge.facts.pretend(changed, Time(now));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);
+    // A run asks by itself, beside its jobs.
+    judge.checks = None;
     shown.append(&mut plan.diags);
     shown.extend(in_vain(&opened.workflow, &plan, &wanted, force));
     let is_wrong = shown.iter().any(Diag::is_error);

@@ -137,9 +137,9 @@ impl Engine<'_> {
     }
 
     /// A job that runs only because of one before it is judged again when its inputs are there; so is
-    /// one that must not run, to say so in its turn.
+    /// one whose `check` was not asked yet, and one that must not run, to say so in its turn.
     fn on_ready(&self, job: JobId) -> OnReady {
-        match self.judge.verdict(job).is_maybe() || self.is_guarded(job) {
+        match self.judge.verdict(job).is_maybe() || self.is_unasked(job) || self.is_guarded(job) {
             true => OnReady::Judge,
             false => OnReady::Start,
         }

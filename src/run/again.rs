@@ -7,16 +7,31 @@ use super::end::keep;
 use crate::event::EventKind;
 use crate::history::Now;
 use crate::pattern::Listing;
-use crate::plan::{JobId, PathId};
+use crate::plan::{JobId, PathId, Plan};
 use crate::sched::{self, JobIdx};
-use crate::stale::{Level, Verdict, record};
+use crate::stale::{Judge, Level, Reason, Verdict, record};
+
+/// Jobs whose `check` was asked with the first judgement, and says that they have to run.
+pub(super) fn asked(plan: &Plan, judge: &Judge) -> HashSet<JobId> {
+    let jobs = plan.known.iter().copied();
+    jobs.filter(|job| judge.verdict(*job) == CHECK_SAYS_SO)
+        .collect()
+}
+
+const CHECK_SAYS_SO: Verdict = Verdict::Stale(Reason::CheckCommand);
 
 impl Engine<'_> {
+    /// Whether the job's `check` has still to be asked: it came to be known behind a split, and
+    /// nothing but the check decides. The loop cannot wait for it, so the judge did not ask.
+    pub(super) fn is_unasked(&self, job: JobId) -> bool {
+        self.judge.verdict(job) == CHECK_SAYS_SO && !self.asked.contains(&job)
+    }
+
     /// All that the job waited for is done.
     pub(super) fn judge_again(&mut self, idx: JobIdx) {
         let job = self.job_of(idx).expect("only jobs are judged");
         let verdict = self.judge.verdict(job);
-        if matches!(verdict, Verdict::Stale(_)) && !verdict.is_maybe() {
+        if matches!(verdict, Verdict::Stale(_)) && !verdict.is_maybe() && !self.is_unasked(job) {
             // Meanwhile its temporary files turned out to be needed.
             return self.must_run(idx, job);
         }

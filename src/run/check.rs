@@ -1,100 +1,120 @@
 //! Runs the `check` commands of many jobs while a plan is judged, several at once.
 //!
-//! There is no run yet, and for a mere plan never one: they are plain children of this process.
+//! There is no run yet, and for a mere plan never one. The supervisor starts them all the same, so
+//! that they end with this process, whatever ends it.
 
-use std::ffi::OsStr;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::rc::Rc;
 
-use bstr::{BStr, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::end::last_lines;
 use super::render::render_recipe;
 use super::{Given, Rendered};
+use crate::event::End;
+use crate::exec::local::{Local, Reports};
+use crate::exec::{Executor, Report, TaskId};
 use crate::plan::{JobId, Plan};
 use crate::stale::{Checked, Checks};
 use crate::workflow::Workflow;
 
-/// The commands of checks, as processes.
+/// So much of what a check prints is kept, in bytes.
+pub(super) const KEPT: usize = 16 << 10;
+
+/// The supervisor, as long as no run has it.
+#[derive(Debug)]
+pub struct Hands {
+    pub executor: Local,
+    pub reports: Reports,
+}
+
+/// The commands of checks, as tasks.
 #[derive(Debug)]
 pub struct Commands {
     folder: PathBuf,
     n_at_once: usize,
+    hands: Rc<RefCell<Hands>>,
+    /// The next task. They count down, so that no task of the run that may follow is called so.
+    next: TaskId,
+}
+
+/// A check that runs: the place of its job among those that are asked, and what it printed.
+struct Running {
+    at: usize,
+    printed: BString,
 }
 
 impl Commands {
     /// `folder` is the workflow's, from the root.
-    pub fn new(folder: &Path, n_at_once: usize) -> Commands {
+    pub fn new(folder: &Path, n_at_once: usize, hands: Rc<RefCell<Hands>>) -> Commands {
         Commands {
             folder: folder.into(),
             n_at_once: n_at_once.max(1),
+            hands,
+            next: TaskId(u32::MAX),
         }
     }
 
-    fn check(&self, plan: &Plan, workflow: &Workflow, job: JobId) -> Checked {
-        let rendered = match self::check(plan, workflow, job, self.folder.as_os_str().as_bytes()) {
-            Ok(rendered) => rendered,
-            Err(error) => return Checked::Failed(format!("{error:#}")),
-        };
-        match self.output(&rendered) {
-            Ok(output) => {
-                let printed = [&output.stdout[..], &output.stderr].concat();
-                match output.status.code() {
-                    Some(status) => answer(status, &printed),
-                    None => {
-                        let signal = output.status.signal().unwrap_or(0);
-                        Checked::Failed(format!("it was killed by signal {signal}"))
-                    }
-                }
-            }
-            Err(error) => Checked::Failed(format!("it cannot be started: {error}")),
-        }
-    }
-
-    fn output(&self, rendered: &Rendered) -> std::io::Result<Output> {
-        let word = |word: &[u8]| OsStr::from_bytes(word).to_owned();
-        let program = rendered.argv.first().map_or(&b""[..], |word| word);
-        let mut command = Command::new(word(program));
-        command.args(rendered.argv[1..].iter().map(|text| word(text)));
-        command.args(rendered.script.iter().map(|script| word(&script.text)));
-        let env = rendered.env.iter();
-        command.envs(env.map(|(name, value)| (word(name), word(value))));
-        command.current_dir(self.folder.join(OsStr::from_bytes(&rendered.dir)));
-        command.stdin(Stdio::null()).output()
+    /// Starts the check of a job.
+    fn start(&mut self, plan: &Plan, workflow: &Workflow, job: JobId) -> anyhow::Result<TaskId> {
+        let rendered = check(plan, workflow, job, self.folder.as_os_str().as_bytes())?;
+        let task = self.next;
+        self.next = TaskId(task.0 - 1);
+        let mut hands = self.hands.borrow_mut();
+        hands.executor.start(rendered.into_task(task))?;
+        Ok(task)
     }
 }
 
 impl Checks for Commands {
     fn run(&mut self, plan: &Plan, workflow: &Workflow, jobs: &[JobId]) -> Vec<Checked> {
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = mpsc::channel();
-        let this = &*self;
-        // Each thread takes the next job until there is none; the channel ends with the last.
-        std::thread::scope(|scope| {
-            for _ in 0..self.n_at_once.min(jobs.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    loop {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&job) = jobs.get(at) else { break };
-                        if sender.send((at, this.check(plan, workflow, job))).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-        });
         let mut found = vec![Checked::Stale; jobs.len()];
-        for (at, checked) in receiver {
-            found[at] = checked;
+        let mut running: HashMap<TaskId, Running> = HashMap::new();
+        let mut waiting = jobs.iter().enumerate();
+        loop {
+            while running.len() < self.n_at_once
+                && let Some((at, &job)) = waiting.next()
+            {
+                let printed = BString::default();
+                match self.start(plan, workflow, job) {
+                    Ok(task) => drop(running.insert(task, Running { at, printed })),
+                    Err(error) => found[at] = Checked::Failed(format!("{error:#}")),
+                }
+            }
+            if running.is_empty() {
+                return found;
+            }
+            match self.hands.borrow_mut().reports.next() {
+                Some(Report::Output { task, bytes }) => {
+                    if let Some(running) = running.get_mut(&task) {
+                        keep(&mut running.printed, &bytes);
+                    }
+                }
+                Some(Report::Ended { task, end, .. }) => {
+                    if let Some(Running { at, printed }) = running.remove(&task) {
+                        found[at] = answer(end, &printed);
+                    }
+                }
+                Some(Report::Started { .. }) => {}
+                Some(Report::Lost(why)) => {
+                    for (_, Running { at, .. }) in running.drain() {
+                        found[at] = Checked::Failed(why.clone());
+                    }
+                }
+                // It was lost before; what is still to be started fails.
+                None => running.clear(),
+            }
         }
-        found
     }
+}
+
+/// Adds to what was printed, up to [`KEPT`].
+pub(super) fn keep(printed: &mut BString, bytes: &[u8]) {
+    let room = KEPT.saturating_sub(printed.len());
+    printed.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 /// The check of a job, filled.
@@ -117,12 +137,12 @@ pub(super) fn check(
     Ok(rendered)
 }
 
-/// What an exit status says.
-pub(super) fn answer(status: i32, printed: &[u8]) -> Checked {
-    match status {
-        0 => Checked::Fresh,
-        1 => Checked::Stale,
-        _ => {
+/// What the end of a check says.
+pub(super) fn answer(end: End, printed: &[u8]) -> Checked {
+    match end {
+        End::Exited(0) => Checked::Fresh,
+        End::Exited(1) => Checked::Stale,
+        End::Exited(status) => {
             let printed = last_lines(printed);
             let printed = printed.to_str_lossy();
             let printed = printed.trim_end();
@@ -131,5 +151,7 @@ pub(super) fn answer(status: i32, printed: &[u8]) -> Checked {
                 false => format!("exit status {status}; it printed: {printed}"),
             })
         }
+        End::Signaled(signal) => Checked::Failed(format!("it was killed by signal {signal}")),
+        End::NotStarted(why) => Checked::Failed(why),
     }
 }

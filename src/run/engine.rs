@@ -42,6 +42,7 @@ impl<'a> Engine<'a> {
             .iter()
             .map(|limit| sched.limit(limit.count))
             .collect();
+        let asked = super::again::asked(&setup.plan, &setup.judge);
         Engine {
             context: setup.context,
             sources: setup.sources,
@@ -76,6 +77,7 @@ impl<'a> Engine<'a> {
             is_outdated: false,
             n_tasks: 0,
             n_added: 0,
+            asked,
             n_stands_passed: 0,
             actions: Vec::new(),
             wake_at: None,

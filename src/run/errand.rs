@@ -32,9 +32,6 @@ pub(super) enum What {
     },
 }
 
-/// So much of what an errand prints is kept, in bytes.
-const KEPT: usize = 16 << 10;
-
 impl Engine<'_> {
     /// Asks whether a job has to run, now that its inputs are there.
     pub(super) fn check(&mut self, idx: JobIdx) {
@@ -63,10 +60,7 @@ impl Engine<'_> {
         let Some(errand) = self.errands.get_mut(&task) else {
             return;
         };
-        let room = KEPT.saturating_sub(errand.printed.len());
-        errand
-            .printed
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        check::keep(&mut errand.printed, bytes);
         if let What::Then { rule, .. } = errand.what {
             let name = self.then_name(rule);
             let written = self.log.write(LogKind::Output, &name.job, 1, bytes);
@@ -88,11 +82,7 @@ impl Engine<'_> {
             // The run ends: the scheduler starts nothing any more, and cancels it.
             return self.judged(idx, Verdict::Run);
         }
-        let checked = match end {
-            End::Exited(status) => check::answer(status, &printed),
-            End::Signaled(signal) => Checked::Failed(format!("it was killed by signal {signal}")),
-            End::NotStarted(why) => Checked::Failed(why),
-        };
+        let checked = check::answer(end, &printed);
         self.checked(idx, job, checked);
     }
 

@@ -44,7 +44,7 @@ use crate::sched::{self, JobIdx, KindId, Sched};
 use crate::stale::Judge;
 use crate::workflow::RuleId;
 
-pub use check::Commands;
+pub use check::{Commands, Hands};
 pub use given::Given;
 pub use render::{Rendered, render};
 
@@ -226,6 +226,8 @@ struct Engine<'a> {
     is_outdated: bool,
     n_tasks: u32,
     n_added: usize,
+    /// Jobs that have to run because their `check` said so before the run began.
+    asked: HashSet<JobId>,
     /// So many of the plan's first stand-ins bring nothing more.
     n_stands_passed: usize,
     actions: Vec<sched::Action>,

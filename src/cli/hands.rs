@@ -1,0 +1,46 @@
+//! The supervisor, for the `check` commands that are asked while a plan is judged.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::open::Opened;
+use crate::exec::local::{Setup, new_mark};
+use crate::exec::supervisor::{self, SupervisorHandle};
+use crate::run::Hands;
+
+/// Whoever judges has it, and then the run, if one follows.
+pub type Shared = Rc<RefCell<Hands>>;
+
+/// For a question. `None` where no rule has a `check`: most have no need of another process.
+///
+/// To be called before anything starts a thread.
+pub fn for_question(opened: &Opened) -> anyhow::Result<Option<Shared>> {
+    let mut rules = opened.workflow.rules.values().iter();
+    if !rules.any(|rule| rule.check.is_some()) {
+        return Ok(None);
+    }
+    let mark = new_mark().context("make up a name for the checks")?;
+    let grace = Duration::from_secs(2);
+    Ok(Some(open(supervisor::fork(), opened, mark, grace)?))
+}
+
+/// For a run, whose mark and grace period these are.
+pub fn open(
+    supervisor: io::Result<SupervisorHandle>,
+    opened: &Opened,
+    mark: String,
+    grace: Duration,
+) -> anyhow::Result<Shared> {
+    let mut setup = Setup::new(opened.folder.as_os_str().as_bytes(), mark);
+    setup.grace = grace;
+    let opened = supervisor.and_then(|supervisor| supervisor.open(&setup));
+    // In words: as a broken pipe it would pass for the end of whoever reads our output.
+    let (executor, reports) =
+        opened.map_err(|error| anyhow::anyhow!("start the supervisor process: {error}"))?;
+    Ok(Rc::new(RefCell::new(Hands { executor, reports })))
+}
