@@ -432,6 +432,33 @@ fn what_lies_in_the_place_of_state_is_named() {
     project.flow(&["plan"]).expect(7).says(&[".flow"]);
 }
 
+#[test]
+fn what_another_host_holds_by_a_file_is_left_to_it() {
+    // As on a network file system without locks.
+    let project = Project::new(UPPER);
+    project.write("in/a.txt", "a\n");
+    let holder = |machine: &str| {
+        format!(
+            r#"{{"schema":1,"command":"run","pid":1,"started":9,"host":"node7","machine":"{machine}","since":"2026-03-02T10:00:00Z","id":"x"}}"#
+        )
+    };
+    project.write(".flow/lock.held", holder("elsewhere"));
+    project.flow(&["run"]).expect(5).says(&[
+        "process 1 on node7 since 2026-03-02",
+        "if nothing of the kind runs any more, remove",
+        ".flow/lock.held",
+    ]);
+    assert!(!project.has("out/all"));
+    assert_eq!(project.planned(&[]).len(), 2);
+    // What died here needs nobody.
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let space = fs::read_link("/proc/self/ns/pid").unwrap();
+    let here = format!("{} {}", boot.trim(), space.display());
+    project.write(".flow/lock.held", holder(&here));
+    project.flow(&["run", "-q"]).expect(0);
+    assert!(!project.has(".flow/lock.held"));
+}
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use anyhow::Context as _;
 
 use super::Exit;
+use super::ask::client::{Seen, whereabouts};
 use super::open::Opened;
 use crate::disk::DiskMut;
 use crate::exec::local;
@@ -43,10 +44,11 @@ pub fn hold<'d>(
     let id = format!("{id}-{}", std::process::id());
     let this = local::look(std::process::id() as i32);
     let holder = Holder::this(command, this.map_or(0, |this| this.started), &id);
-    let lock = match lock::take(&opened.state, &holder)? {
+    let is_gone = |found: &Holder| whereabouts(found.clone()) == Seen::Nobody;
+    let lock = match lock::take(&opened.state, &holder, &is_gone)? {
         Ok(lock) => lock,
         Err(held) => {
-            explain(opened, held.holder.as_ref());
+            explain(opened, &held);
             return Ok(Err(Exit::Held));
         }
     };
@@ -78,7 +80,8 @@ pub fn hold<'d>(
 }
 
 /// Says who has the folder.
-fn explain(opened: &Opened, holder: Option<&Holder>) {
+fn explain(opened: &Opened, held: &lock::Held) {
+    let holder = held.holder.as_ref();
     let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
     let what = holder.map_or("run", |holder| &holder.command);
     let who = holder.map_or("another process".into(), Holder::to_string);
@@ -90,6 +93,13 @@ fn explain(opened: &Opened, holder: Option<&Holder>) {
     if what == "run" {
         anstream::eprintln!(
             "hint: `flow why FILE` asks it what FILE waits for, `flow stop` ends it"
+        );
+    }
+    if let Some(marker) = &held.marker {
+        let marker = crate::ui::path(marker.as_os_str().as_bytes());
+        anstream::eprintln!(
+            "hint: this file system has no locks that end with a process: if nothing of the kind \
+             runs any more, remove {marker}"
         );
     }
 }

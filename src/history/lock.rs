@@ -1,14 +1,16 @@
 //! One run at a time in a state folder: `flock(2)` on `.flow/lock`, which the kernel lets go of on
-//! any death. What is written in the file says who has it, and is gone when it was let go of.
+//! any death. What is written in the file says who has it, and is gone when it was let go of. Where
+//! the file system has no such locks, a `marker` stands for it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use super::holder::Holder;
+use super::marker::{self, Made, Marker};
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Lock {
     file: File,
     /// Who had it before and died with it.
     pub before: Option<Holder>,
+    /// Where there are no locks.
+    _marker: Option<Marker>,
 }
 
 impl Drop for Lock {
@@ -28,6 +32,17 @@ impl Drop for Lock {
 #[derive(Debug)]
 pub struct Held {
     pub holder: Option<Holder>,
+    /// The file that stands for a lock, where nothing but its removal frees it.
+    pub marker: Option<PathBuf>,
+}
+
+impl From<Made> for Held {
+    fn from(made: Made) -> Held {
+        Held {
+            holder: made.holder,
+            marker: Some(made.path),
+        }
+    }
 }
 
 /// Makes the state folder, readable by its owner alone.
@@ -51,8 +66,24 @@ pub fn make_state_folder(state: &Path) -> anyhow::Result<()> {
     made.with_context(|| format!("make the state folder `{}`", state.display()))
 }
 
-/// Takes the lock of a state folder, which is made when it is not there, for `holder`.
-pub fn take(state: &Path, holder: &Holder) -> anyhow::Result<Result<Lock, Held>> {
+/// Takes the lock of a state folder, which is made when it is not there, for `holder`. `is_gone` is
+/// asked of others where the kernel does not know.
+pub fn take(
+    state: &Path,
+    holder: &Holder,
+    is_gone: &dyn Fn(&Holder) -> bool,
+) -> anyhow::Result<Result<Lock, Held>> {
+    take_by(File::try_lock, state, holder, is_gone)
+}
+
+type TryLock = fn(&File) -> Result<(), TryLockError>;
+
+fn take_by(
+    try_lock: TryLock,
+    state: &Path,
+    holder: &Holder,
+    is_gone: &dyn Fn(&Holder) -> bool,
+) -> anyhow::Result<Result<Lock, Held>> {
     make_state_folder(state)?;
     let path = state.join("lock");
     let open = OpenOptions::new()
@@ -64,24 +95,50 @@ pub fn take(state: &Path, holder: &Holder) -> anyhow::Result<Result<Lock, Held>>
         .custom_flags(libc::O_NOFOLLOW)
         .open(&path);
     let mut file = open.with_context(|| format!("open `{}`", path.display()))?;
-    let is_free = match file.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => false,
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("lock `{}`", path.display()));
+    let context = || format!("lock `{}`", path.display());
+    let (is_free, marker) = match try_lock(&file) {
+        Ok(()) => (true, None),
+        Err(TryLockError::WouldBlock) => (false, None),
+        Err(TryLockError::Error(error)) if has_no_locks(&error) => {
+            match marker::make(state, holder, is_gone).with_context(context)? {
+                Ok(marker) => (true, Some(marker)),
+                Err(made) => return Ok(Err(made.into())),
+            }
         }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(context),
     };
+    // Of a host that has no locks on this file system.
+    if is_free
+        && marker.is_none()
+        && let Some(made) = marker::read(state).with_context(context)?
+    {
+        match made.holder.as_ref().is_some_and(is_gone) {
+            true => std::fs::remove_file(&made.path).with_context(context)?,
+            false => return Ok(Err(made.into())),
+        }
+    }
     let mut text = Vec::new();
     file.read_to_end(&mut text).ok();
     let written = Holder::parse(&text);
     if !is_free {
-        return Ok(Err(Held { holder: written }));
+        return Ok(Err(Held {
+            holder: written,
+            marker: None,
+        }));
     }
     put(&mut file, holder).with_context(|| format!("write `{}`", path.display()))?;
     Ok(Ok(Lock {
         file,
         before: written,
+        _marker: marker,
     }))
+}
+
+/// Whether this is how a file system says that it cannot lock.
+fn has_no_locks(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let none = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS];
+    Errno::from_io_error(error).is_some_and(|error| none.contains(&error))
 }
 
 fn put(file: &mut File, holder: &Holder) -> io::Result<()> {
@@ -96,6 +153,14 @@ fn put(file: &mut File, holder: &Holder) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_alive(_: &Holder) -> bool {
+        false
+    }
+
+    fn take(state: &Path, holder: &Holder) -> anyhow::Result<Result<Lock, Held>> {
+        super::take(state, holder, &is_alive)
+    }
 
     #[test]
     fn the_second_hears_who_has_it() {
@@ -135,5 +200,57 @@ mod tests {
             std::fs::write(state.join("lock"), odd).unwrap();
             assert_eq!(Holder::read(&state), None, "{odd}");
         }
+    }
+
+    /// As NFS without its lock manager, and FUSE file systems without `flock`, have it.
+    fn no_locks(_: &File) -> Result<(), TryLockError> {
+        let error = io::Error::from(rustix::io::Errno::NOLCK);
+        Err(TryLockError::Error(error))
+    }
+
+    #[test]
+    fn where_there_are_no_locks_one_has_it_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".flow");
+        let holder = |id| Holder::this("run", 7, id);
+        let by_marker =
+            |id, is_gone: &dyn Fn(&Holder) -> bool| take_by(no_locks, &state, &holder(id), is_gone);
+        let first = by_marker("one", &is_alive).unwrap().unwrap();
+        assert_eq!(Holder::read(&state), Some(holder("one")));
+        let held = by_marker("two", &is_alive).unwrap().unwrap_err();
+        assert_eq!(held.holder, Some(holder("one")));
+        assert_eq!(held.marker, Some(state.join("lock.held")));
+        // Nor has it a host that can lock.
+        let held = take(&state, &holder("two")).unwrap().unwrap_err();
+        assert_eq!(held.holder, Some(holder("one")));
+        drop(first);
+        assert_eq!(
+            std::fs::read_dir(&state).unwrap().count(),
+            1,
+            "the lock alone"
+        );
+        assert_eq!(by_marker("two", &is_alive).unwrap().unwrap().before, None);
+        // One that was killed is told, and takes nothing with it.
+        for try_lock in [no_locks as TryLock, File::try_lock] {
+            let dead = by_marker("dead", &is_alive).unwrap().unwrap();
+            let text = std::fs::read(state.join("lock")).unwrap();
+            drop(dead);
+            std::fs::write(state.join("lock"), &text).unwrap();
+            std::fs::write(state.join("lock.held"), &text).unwrap();
+            let is_dead = |found: &Holder| found.id == "dead";
+            let lock = take_by(try_lock, &state, &holder("two"), &is_dead);
+            assert_eq!(lock.unwrap().unwrap().before, Some(holder("dead")));
+        }
+    }
+
+    #[test]
+    fn what_a_disk_refuses_otherwise_is_an_error() {
+        fn broken(_: &File) -> Result<(), TryLockError> {
+            Err(TryLockError::Error(rustix::io::Errno::IO.into()))
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let holder = Holder::this("run", 7, "one");
+        let error = take_by(broken, folder.path(), &holder, &is_alive).unwrap_err();
+        assert!(error.to_string().starts_with("lock `"), "{error}");
     }
 }

@@ -8,6 +8,7 @@ pub mod contents;
 pub mod discovered;
 pub mod holder;
 pub mod lock;
+mod marker;
 pub mod log;
 pub mod notes;
 pub mod output;

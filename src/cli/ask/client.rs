@@ -28,9 +28,11 @@ pub enum Seen {
 
 /// Looks who holds a state folder. What a dead process of this host has left counts for nothing.
 pub fn who(state: &Path) -> Seen {
-    let Some(found) = Holder::read(state) else {
-        return Seen::Nobody;
-    };
+    Holder::read(state).map_or(Seen::Nobody, whereabouts)
+}
+
+/// Where the process is that says so, if it is.
+pub fn whereabouts(found: Holder) -> Seen {
     let (host, machine) = holder::here();
     if found.machine == machine {
         let process = local::look(found.pid as i32);
