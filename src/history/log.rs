@@ -13,6 +13,8 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
+use super::extent::Extent;
+
 const MAGIC: [u8; 8] = *b"flowlog\n";
 const VERSION: u32 = 1;
 const MARK: [u8; 4] = [0xf1, 0x0e, 0xc0, 0xde];
@@ -44,6 +46,14 @@ impl Found {
     /// A file without a byte: what was in it is lost.
     pub fn is_empty_file(&self) -> bool {
         self.is_empty_file
+    }
+
+    /// How far the file goes, by which a shorter one is known later. `None` where there is none.
+    pub fn extent(&self) -> Option<Extent> {
+        self.is_there.then_some(Extent {
+            salt: self.salt,
+            length: self.bytes.len() as u64,
+        })
     }
 
     /// Whether there is a file that can be gone on with.
@@ -94,8 +104,12 @@ pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
         return Err(Unreadable::NoLog);
     };
     let version = u32::from_le_bytes(*version);
-    if version != VERSION {
+    if version > VERSION {
         return Err(Unreadable::Newer(version));
+    }
+    if version < VERSION {
+        // There was no such version.
+        return Err(Unreadable::NoLog);
     }
     let Some(salt) = rest[4..].first_chunk() else {
         return Err(Unreadable::NoLog);
@@ -236,6 +250,14 @@ impl Writer {
         self.file.sync_data()
     }
 
+    /// How far the file goes by now.
+    pub fn extent(&self) -> Extent {
+        Extent {
+            salt: self.salt,
+            length: self.end,
+        }
+    }
+
     /// The file, for whoever sees to it that it reaches the disk.
     pub fn file(&self) -> io::Result<File> {
         self.file.try_clone()
@@ -342,5 +364,7 @@ mod tests {
         ));
         let newer = [&MAGIC[..], &[9, 0, 0, 0], &[0; 8]].concat();
         assert!(matches!(parse(newer).unwrap_err(), Unreadable::Newer(9)));
+        let none = [&MAGIC[..], &[0; 4], &[0; 8]].concat();
+        assert!(matches!(parse(none).unwrap_err(), Unreadable::NoLog));
     }
 }

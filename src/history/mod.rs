@@ -6,6 +6,7 @@
 
 pub mod contents;
 pub mod discovered;
+mod extent;
 pub mod holder;
 pub mod lock;
 mod marker;

@@ -17,6 +17,7 @@ use bstr::{BStr, BString};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use super::extent::Extent;
 use super::log::{self, Found, Unreadable, Writer};
 use super::past::{Now, Past, put_text, take_text};
 use super::sync::Syncer;
@@ -91,6 +92,8 @@ fn keep_aside(path: &Path, aside: &Path) -> io::Result<()> {
     match std::fs::hard_link(path, aside) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // The file itself is what is missing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(_) => std::fs::rename(path, aside),
     }
 }
@@ -104,6 +107,7 @@ impl Store {
             path,
             ..Store::default()
         };
+        let known = Extent::read(&store.path);
         let mut found = match log::read(&store.path) {
             Ok(found) => found,
             Err(Unreadable::Newer(version)) => bail!(
@@ -126,6 +130,23 @@ impl Store {
             store.damage = Some(format!("`{shown}` has {} damaged bytes", found.n_damaged));
         } else if found.is_empty_file() {
             store.damage = Some(format!("`{shown}` is empty"));
+        }
+        if let (Some(known), None) = (known, &store.damage) {
+            let n_lost = match found.extent() {
+                None => known.length,
+                Some(extent) if extent.salt == known.salt => {
+                    known.length.saturating_sub(extent.length)
+                }
+                // It was written anew since.
+                Some(_) => 0,
+            };
+            store.damage = match n_lost {
+                0 => None,
+                n if n == known.length => Some(format!("`{shown}` is gone")),
+                n => Some(format!(
+                    "`{shown}` was cut off: its last {n} bytes are gone"
+                )),
+            };
         }
         store.bytes = std::mem::take(&mut found.bytes);
         for record in found.records.clone() {
@@ -428,10 +449,15 @@ impl History for Store {
         match self.syncer.take() {
             Some(syncer) => {
                 let ended = syncer.finish();
-                ended.with_context(|| format!("write `{}`", self.path.display()))
+                ended.with_context(|| format!("write `{}`", self.path.display()))?;
             }
-            None => Ok(()),
+            None => return Ok(()),
         }
+        if let Some(writer) = &self.writer {
+            // The length of an earlier run holds as well, it only tells less.
+            writer.extent().write(&self.path).ok();
+        }
+        Ok(())
     }
 }
 

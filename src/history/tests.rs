@@ -121,6 +121,61 @@ fn damage_is_remembered_when_the_file_is_whole_again() {
 }
 
 #[test]
+fn a_cut_at_any_byte_is_noticed_and_so_is_the_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let mut store = open(folder.path());
+        store.remember(round, b"text").unwrap();
+        for key in [b"a", b"b"] {
+            store.started(key).unwrap();
+            store.succeeded(key, &now(key, round)).unwrap();
+        }
+        store.close().unwrap();
+    }
+    let path = folder.path().join("history");
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(Store::read(folder.path()).unwrap().is_complete());
+    for end in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..end]).unwrap();
+        let store = Store::read(folder.path()).unwrap();
+        assert!(
+            !store.is_complete() && store.damage.is_some(),
+            "cut at {end}"
+        );
+    }
+    std::fs::remove_file(&path).unwrap();
+    let store = Store::read(folder.path()).unwrap();
+    assert!(store.damage.unwrap().ends_with("is gone"));
+    // What is written from then on is whole, and remembers.
+    open(folder.path()).close().unwrap();
+    let store = Store::read(folder.path()).unwrap();
+    assert_eq!(
+        (store.damage.as_deref(), store.is_complete()),
+        (None, false)
+    );
+    // A whole state folder that is gone leaves nobody to miss it.
+    std::fs::write(&path, &bytes).unwrap();
+    std::fs::remove_file(folder.path().join("history.length")).unwrap();
+    assert!(Store::read(folder.path()).unwrap().is_complete());
+}
+
+#[test]
+fn what_is_longer_than_it_was_is_that_of_a_run_that_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.started(b"a").unwrap();
+    store.close().unwrap();
+    let mut store = open(folder.path());
+    store.started(b"b").unwrap();
+    drop(store);
+    assert!(Store::read(folder.path()).unwrap().is_complete());
+    large(folder.path());
+    // Written anew: shorter, and none the worse.
+    drop(open(folder.path()));
+    assert_eq!(Store::read(folder.path()).unwrap().damage, None);
+}
+
+#[test]
 fn an_empty_file_is_damage_and_none_is_not() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Store::read(folder.path()).unwrap().is_complete());
