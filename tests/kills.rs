@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -617,6 +617,59 @@ fn a_state_folder_of_another_user_is_refused() {
     assert!(other.path().join("history").exists());
 }
 
+/// All that lies below a folder, with what would tell of any write.
+fn snapshot(root: &Path) -> BTreeMap<std::path::PathBuf, (u64, u32, [i64; 4])> {
+    let mut found = BTreeMap::new();
+    let mut rest = vec![root.to_path_buf()];
+    while let Some(path) = rest.pop() {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        if meta.is_dir() {
+            rest.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+        let times = [
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime(),
+            meta.ctime_nsec(),
+        ];
+        found.insert(path, (meta.len(), meta.mode(), times));
+    }
+    found
+}
+
+#[test]
+fn questions_write_nothing_where_they_could() {
+    for is_run in [false, true] {
+        let project = Project::new(UPPER);
+        project.write("in/a.txt", "a\n");
+        if is_run {
+            project.flow(&["run", "-q"]).expect(0);
+            project.write("in/a.txt", "b\n");
+        }
+        let before = snapshot(&project.path(""));
+        let questions = [
+            "plan -v --all",
+            "plan --json",
+            "run -n",
+            "why out/all",
+            "why upper --json",
+            "status --json",
+            "history --json",
+            "list",
+            "check",
+        ];
+        for question in questions {
+            let args: Vec<&str> = question.split(' ').collect();
+            project.flow(&args).expect(0);
+            assert_eq!(before, snapshot(&project.path("")), "{question}");
+        }
+    }
+}
+
 #[test]
 fn a_project_that_cannot_be_written_can_be_planned() {
     let project = Project::new(UPPER);
@@ -638,11 +691,39 @@ fn a_project_that_cannot_be_written_can_be_planned() {
         fs::set_permissions(project.path(file), fs::Permissions::from_mode(0o444)).unwrap();
     }
     set(0o555);
-    let planned = as_nobody(&project, &["plan"]);
+    let before = snapshot(&project.path(""));
+    let questions = [
+        "plan",
+        "plan -v",
+        "plan --json",
+        "plan --commands",
+        "run -n",
+        "why out/all",
+        "why upper --json",
+        "why nothing",
+        "status",
+        "status --json",
+        "history",
+        "history --json",
+        "list",
+        "check -v",
+        "log out/all",
+        "fmt --check workflow.flow",
+        "explain E0340",
+    ];
+    let ended = questions.map(|question| {
+        let args: Vec<&str> = question.split(' ').collect();
+        (question, as_nobody(&project, &args).status)
+    });
     let run = as_nobody(&project, &["run"]);
+    let after = snapshot(&project.path(""));
     set(0o755);
-    planned.expect(0);
+    for (question, status) in ended {
+        let expected = if question == "why nothing" { 4 } else { 0 };
+        assert_eq!(status, expected, "{question}");
+    }
     run.expect(7).says(&[".flow"]);
+    assert_eq!(before, after);
     assert_eq!(project.read("out/all"), "A\n0\n");
 }
 

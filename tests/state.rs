@@ -90,13 +90,63 @@ fn why_tells_every_reason_the_deciding_one_first() {
             "also: the recipe was changed (line 3)",
             "- tr a-z",
             "+ tr x-z",
-            "also: the value that reach",
+            "also: the value that reaches",
             "- flag = x",
             "+ flag = y",
             "1 job follows from it, which took",
             "flow accept out/a.up",
         ],
     );
+}
+
+#[test]
+fn why_tells_programs_the_same() {
+    let project = fresh();
+    project.write("in/a.txt", "longer\n");
+    let why = |args: &[&str]| -> Vec<serde_json::Value> {
+        let out = project
+            .flow(&[&["why", "--json"], args].concat())
+            .expect(0)
+            .out;
+        out.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    };
+    let lines = why(&["out/a.up", "--set", "flag=y"]);
+    let [line] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(line["state"], "stale");
+    let kinds = line["reasons"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds
+        .map(|reason| reason["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["input_changed", "params_changed"]);
+    assert_eq!(line["reasons"][1]["new"]["flag"], "y");
+    assert_eq!(line["follows"]["jobs"], 1);
+    assert_eq!(line["accept"], "flow accept out/a.up");
+    let states = |args: &[&str]| -> Vec<String> {
+        let lines = why(args);
+        let lines = lines.iter();
+        lines
+            .map(|line| format!("{} {}", line["target"], line["state"]).replace('"', ""))
+            .collect()
+    };
+    assert_eq!(
+        states(&["upper", "out/all", "in/a.txt"]),
+        [
+            "upper stale",
+            "upper fresh",
+            "out/all maybe",
+            "in/a.txt source"
+        ]
+    );
+    // The first reason is the one that a plan names.
+    let plan = project.flow(&["plan", "--json", "out/a.up"]).expect(0).out;
+    let plan: serde_json::Value = serde_json::from_str(plan.lines().next().unwrap()).unwrap();
+    assert_eq!(plan["reason"], why(&["out/a.up"])[0]["reasons"][0]);
+    let ended = project.flow(&["why", "--json", "nothing"]).expect(4);
+    assert_eq!(ended.out, "");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub enum Request {
     List(ListOptions),
     Log(LogOptions),
     Fmt(FmtOptions),
-    Why(AskOptions),
+    Why(WhyOptions),
     Status(StatusOptions),
     Stop(StopOptions),
     Accept(AskOptions),
@@ -239,7 +239,7 @@ pub struct FmtOptions {
     pub diff: bool,
 }
 
-/// What is judged, and by which rules: `flow why`, `flow accept`.
+/// What is judged, and by which rules.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AskOptions {
     pub common: Common,
@@ -248,6 +248,14 @@ pub struct AskOptions {
     pub params: Vec<Param>,
     /// `None`: the workflow's.
     pub checksum_level: Option<u8>,
+}
+
+/// `flow why`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WhyOptions {
+    /// With at least one target.
+    pub ask: AskOptions,
+    pub json: bool,
 }
 
 /// `flow status`.

@@ -13,7 +13,7 @@ use super::options::{
     AskOptions, CheckOptions, CleanOptions, Common, CompletionsOptions, DEFAULT_GRACE,
     DEFAULT_WORKFLOW, EventsTo, ExplainOptions, FmtOptions, Force, HistoryOptions, ListOptions,
     LogOptions, OnFailure, Place, PlanOptions, Request, RunOptions, StatusOptions, StopOptions,
-    Variable, WhatIf,
+    Variable, WhatIf, WhyOptions,
 };
 use super::state_args::{AskArgs, WhatIfArgs};
 use super::values::{
@@ -88,7 +88,10 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             if options.targets.is_empty() {
                 return Err("name the file or rule that you ask about".into());
             }
-            Ok(Request::Why(options))
+            Ok(Request::Why(WhyOptions {
+                ask: options,
+                json: args.json,
+            }))
         }
         Typed::Status(args) => Ok(Request::Status(StatusOptions {
             ask: ask(common, args.ask, variable)?,

@@ -16,6 +16,7 @@ Examples:
   flow why report.tsv           why report.tsv would be made again, or why not
   flow why trim                 the same for all jobs of rule trim
   flow why trim --set q=30      if param q were 30
+  flow why trim --json          one JSON object per job
 
 While a run is going, it is asked what the job or the rule's jobs wait for.";
 
@@ -40,6 +41,9 @@ pub(super) struct AskArgs {
 pub(super) struct WhyArgs {
     #[command(flatten)]
     pub ask: AskArgs,
+    /// One JSON object per job
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub const STATUS_EXAMPLES: &str = "\

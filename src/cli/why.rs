@@ -9,9 +9,11 @@ macro_rules! say {
 }
 
 mod job;
+mod json;
 mod rule;
 mod running;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
@@ -20,7 +22,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::follow::Consumers;
 use super::look::{About, look};
 use super::open::{Opened, as_written};
-use super::options::{AskOptions, Common};
+use super::options::{Common, WhyOptions};
 use super::targets::{self, Judged, Manner};
 use super::{Exit, near};
 use crate::disk::Real;
@@ -28,7 +30,7 @@ use crate::history::{Past, Store};
 use crate::lang::Diag;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, Plan};
-use crate::stale::Look;
+use crate::stale::{Look, Reason};
 use crate::ui::{Role, Style, human, path, safe};
 use crate::workflow::RuleId;
 
@@ -38,7 +40,8 @@ use job::stamp;
 /// So many differences of one kind, or files, are shown; the rest is counted.
 const SHOWN: usize = 8;
 
-pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
+pub fn why(options: WhyOptions) -> anyhow::Result<Exit> {
+    let WhyOptions { ask: options, json } = options;
     // Everything is judged, so that what follows from a job is known; the verdict of a job hangs on
     // what is before it alone, and is the one that a plan for it would come to.
     let about = About {
@@ -48,6 +51,12 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
     let manner = Manner::question(options.checksum_level);
     look(about, &manner, |looked| {
         let terminal = looked.opened.terminal;
+        let Judged {
+            plan,
+            wanted,
+            judge,
+        } = &looked.judged;
+        let may_follow = judge.may_follow(plan, looked.context, wanted);
         let mut why = Why {
             opened: looked.opened,
             context: looked.context,
@@ -58,12 +67,17 @@ pub fn why(options: AskOptions) -> anyhow::Result<Exit> {
             style: terminal.out,
             accept: accept_command(&options.common),
             is_going: false,
+            may_follow,
+            json,
             out: String::new(),
         };
-        why.going();
+        let going = why.going();
+        if let Some(line) = going.filter(|_| !json) {
+            say!(why, "{}", why.style.paint(Role::Faint, line));
+        }
         let mut unknown = Vec::new();
         for (at, target) in options.targets.iter().enumerate() {
-            if at > 0 && !why.out.is_empty() {
+            if at > 0 && !why.out.is_empty() && !json {
                 why.out.push('\n');
             }
             unknown.extend(why.target(target));
@@ -89,6 +103,9 @@ struct Why<'a> {
     accept: String,
     /// There is a run that answers.
     is_going: bool,
+    /// Jobs that need not run as things are, and may have to when others have run.
+    may_follow: HashMap<JobId, Reason>,
+    json: bool,
     out: String,
 }
 
@@ -98,10 +115,13 @@ impl Why<'_> {
         let workflow = &self.opened.workflow;
         let name = target.to_str().ok();
         if let Some(rule) = name.and_then(|name| targets::rule(workflow, name)) {
-            self.rule(rule);
+            match self.json {
+                true => self.rule_json(rule),
+                false => self.rule(rule),
+            }
             return None;
         }
-        if target.starts_with(b"then:") && self.then(target) {
+        if target.starts_with(b"then:") && !self.json && self.then(target) {
             return None;
         }
         let file = as_written(target, &self.opened.caller, &self.opened.folder);
@@ -119,7 +139,10 @@ impl Why<'_> {
                 .filter(|job| self.judged.plan.inputs(*job).contains(&id))
                 .collect();
             if !readers.is_empty() {
-                self.source(id, BStr::new(&file), &readers);
+                match self.json {
+                    true => self.source_json(BStr::new(&file), &readers),
+                    false => self.source(id, BStr::new(&file), &readers),
+                }
                 return None;
             }
         }
@@ -129,7 +152,10 @@ impl Why<'_> {
         }
         let mut wanted = Wanted::default();
         if wanted.add_file(&self.judged.plan, self.context, BStr::new(&file)) {
-            self.behind_split(BStr::new(&file));
+            match self.json {
+                true => self.behind_json(BStr::new(&file)),
+                false => self.behind_split(BStr::new(&file)),
+            }
             return None;
         }
         Some(self.nobody(target.as_bstr(), BStr::new(&file)))
@@ -238,6 +264,14 @@ pub(super) fn accept_command(common: &Common) -> String {
     match &common.named_workflow {
         Some(workflow) => format!("flow accept {}", path(workflow.as_os_str().as_bytes())),
         None => "flow accept".into(),
+    }
+}
+
+/// Milliseconds since the epoch, for programs.
+fn moment_rfc(ms: u64) -> serde_json::Value {
+    match jiff::Timestamp::from_millisecond(ms as i64) {
+        Ok(time) if ms > 0 => time.to_string().into(),
+        _ => serde_json::Value::Null,
     }
 }
 

@@ -15,7 +15,6 @@ use crate::cli::{follow, reason};
 use crate::disk::is_of_folder;
 use crate::history::{History, LastTry, Past};
 use crate::plan::JobId;
-use crate::plan::want::Wanted;
 use crate::stale::every::every;
 use crate::stale::explain::{Difference, Stamp};
 use crate::stale::{Ancient, Look, Reason, Verdict};
@@ -26,6 +25,9 @@ impl Why<'_> {
     pub(super) fn job(&mut self, job: JobId, file: &BStr) {
         let rule = self.judged.plan.jobs[job].rule;
         let name = &self.opened.workflow.rules[rule].name;
+        if self.json {
+            return self.job_json(job, file);
+        }
         let what = format!("made by `{name}`, {}", self.place(rule));
         self.title(&path(file), &what);
         let key = self.judged.plan.key(job).to_owned();
@@ -34,6 +36,11 @@ impl Why<'_> {
         }
         match self.judged.judge.verdict(job) {
             Verdict::Stale(_) => self.stale(job),
+            _ if self.may_follow.contains_key(&job) => {
+                let reason = self.may_follow[&job];
+                self.difference(job, "may run:", reason, &Difference::Plain);
+                self.follows(&[job]);
+            }
             Verdict::Fresh => self.fresh(job),
             Verdict::Unjudged => {
                 say!(self, "is not known yet: a split before it has to run first");
@@ -70,20 +77,39 @@ impl Why<'_> {
         }
         self.missing_sources(&[job]);
         self.guarded(job);
-        let outputs_are_there = !found
-            .iter()
-            .any(|(reason, _)| matches!(reason, Reason::OutputMissing(_)));
+        if self.judged.judge.verdict(job).is_maybe() && found.len() == 1 {
+            say!(
+                self,
+                "it is looked at again then, and does not run when what it reads came out as recorded"
+            );
+        }
         self.follows(&[job]);
-        if outputs_are_there {
+        if self.can_be_kept(&found) {
             let key = self.judged.plan.key(job).to_owned();
             self.keep(&path(&key));
         }
     }
 
+    /// Whether all that it makes is there, and to accept it would change something.
+    pub(super) fn can_be_kept(&self, found: &[(Reason, Difference)]) -> bool {
+        !found.iter().any(|(reason, _)| {
+            use Reason::{Always, Awaited, CheckCommand, Needed, OutputMissing};
+            matches!(
+                reason,
+                Always | CheckCommand | OutputMissing(_) | Needed { .. } | Awaited(_)
+            )
+        })
+    }
+
+    pub(super) fn is_guarded(&self, job: JobId) -> bool {
+        let Judged { plan, judge, .. } = &self.judged;
+        judge.is_guarded(plan, self.context, self.disk, self.history, job)
+    }
+
     /// That the job would overwrite what is protected.
     fn guarded(&mut self, job: JobId) {
-        let Judged { plan, judge, .. } = &self.judged;
-        if judge.is_guarded(plan, self.context, self.disk, self.history, job) {
+        if self.is_guarded(job) {
+            let plan = &self.judged.plan;
             let rule = &plan.rule_of(self.context.workflow, job).name;
             say!(
                 self,
@@ -94,18 +120,8 @@ impl Why<'_> {
 
     /// Inputs of these jobs, and before them, that are not there and that nothing makes.
     pub(super) fn missing_sources(&mut self, jobs: &[JobId]) {
-        let Judged { plan, judge, .. } = &self.judged;
-        let mut before = Wanted::default();
-        let entries = jobs.iter().copied().map(crate::plan::Entry::Job);
-        before.add(plan, self.context, entries);
-        let missing = judge.missing.iter();
-        let mut missing: Vec<String> = missing
-            .filter(|missing| before.has(missing.job))
-            .map(|missing| path(plan.path(missing.path)))
-            .collect();
-        missing.sort();
-        missing.dedup();
-        for name in missing.iter().take(SHOWN) {
+        for file in self.missing_before(jobs).iter().take(SHOWN) {
+            let name = path(file);
             say!(
                 self,
                 "cannot run: {name} is not there, and no rule makes it"
@@ -129,8 +145,11 @@ impl Why<'_> {
                 self.recipe(old, new);
             }
             Difference::Params(changes) => {
-                let s = if changes.len() == 1 { "" } else { "s" };
-                say!(self, "{lead} the value{s} that reach its recipe changed");
+                let values = match changes.len() {
+                    1 => "value that reaches",
+                    _ => "values that reach",
+                };
+                say!(self, "{lead} the {values} its recipe changed");
                 for change in changes {
                     for (sign, role, value) in [
                         ('-', Role::Error, &change.old),

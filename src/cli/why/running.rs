@@ -8,7 +8,7 @@ use super::Why;
 use crate::cli::ask::client::{Seen, Silence, ask, who};
 use crate::cli::ask::words;
 use crate::run::ask::{Answer, Now, Question};
-use crate::ui::{Role, path, safe};
+use crate::ui::{path, safe};
 
 /// Whether what is on disk has something to say beside what the run has said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,17 +19,17 @@ pub(super) enum Rest {
 }
 
 impl Why<'_> {
-    /// Says that a run is going, first of all. One that does not answer is not asked again.
-    pub(super) fn going(&mut self) {
+    /// That a run is going, if one is. One that does not answer is not asked again.
+    pub(super) fn going(&mut self) -> Option<String> {
         let seen = who(&self.opened.state);
         let (Seen::Here(holder) | Seen::Elsewhere(holder)) = &seen else {
-            return;
+            return None;
         };
         let asked = match holder.is_run() {
             true => Some(ask(&self.opened.state, Question::Run)),
             false => None,
         };
-        let line = match asked {
+        Some(match asked {
             Some(Ok((holder, Answer::Run(progress)))) => {
                 self.is_going = true;
                 words::going(&holder, Some(&progress))
@@ -42,8 +42,15 @@ impl Why<'_> {
                 format!("{}; {why}", words::going(holder, None))
             }
             Some(Ok(_)) | None => words::going(holder, None),
-        };
-        say!(self, "{}", self.style.paint(Role::Faint, line));
+        })
+    }
+
+    /// What the run says of a job, in its own form.
+    pub(super) fn now(&self, key: &BStr) -> Option<serde_json::Value> {
+        match self.ask_job(key)? {
+            Answer::Job(answer) => serde_json::to_value(&answer.now).ok(),
+            _ => None,
+        }
     }
 
     fn ask_job(&self, job: &BStr) -> Option<Answer> {
