@@ -1,7 +1,7 @@
 //! What history costs: a record written and read, the bytes of a job, and the load of a large
 //! history beside what any engine does anyway, looking at the files.
 //!
-//! `cargo bench --bench history -- --jobs 100000`
+//! `cargo bench --bench history -- --jobs 100000`; `--check` fails where the load takes as long.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -76,6 +76,12 @@ fn main() {
         2 * n_jobs,
         stat.as_secs_f64() * 1e3
     );
+    let ratio = load.as_secs_f64() / stat.as_secs_f64();
+    println!("{:24}{ratio:>10.2}", "load : looking");
+    if args.iter().any(|arg| arg == "--check") && ratio >= 1.0 {
+        eprintln!("error: the history costs more than its files");
+        std::process::exit(1);
+    }
 }
 
 /// A run that does all jobs.
