@@ -16,6 +16,8 @@ mod check;
 mod cluster;
 #[path = "attributes/deps.rs"]
 mod deps;
+#[path = "attributes/late.rs"]
+mod late;
 #[path = "attributes/limits.rs"]
 mod limits;
 #[path = "attributes/order.rs"]

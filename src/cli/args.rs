@@ -306,6 +306,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     #[arg(value_parser = values::parse_timeout)]
     pub timeout: Option<Duration>,
+    /// How long outputs may take to appear after their job has ended, as in 5s
+    ///
+    /// The default is 5s where they are on a network file system, and 0s elsewhere.
+    ///
+    /// [env: FLOW_LATENCY_WAIT]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    #[arg(value_parser = values::parse_duration)]
+    pub latency_wait: Option<Duration>,
     /// Write events as JSON Lines; - is stdout
     ///
     /// [env: FLOW_EVENTS]

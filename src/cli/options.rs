@@ -132,6 +132,8 @@ pub struct RunOptions {
     pub retries: Option<u32>,
     /// How long a try may run, for rules that do not say.
     pub timeout: Option<Duration>,
+    /// How long outputs may take to appear; `None`: by where they are.
+    pub latency_wait: Option<Duration>,
     pub grace: Duration,
     pub events: Option<EventsTo>,
     pub progress: Progress,

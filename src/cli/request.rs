@@ -179,6 +179,12 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
         on_failure: on_failure(args.keep_going, args.max_fail, variable)?,
         retries: setting(args.retries, "FLOW_RETRIES", variable, parse_count)?,
         timeout: setting(args.timeout, "FLOW_TIMEOUT", variable, parse_timeout)?,
+        latency_wait: setting(
+            args.latency_wait,
+            "FLOW_LATENCY_WAIT",
+            variable,
+            parse_duration,
+        )?,
         grace: grace.unwrap_or(DEFAULT_GRACE),
         events: events.map(|path| match path.as_os_str() == "-" {
             true => EventsTo::Stdout,

@@ -198,6 +198,7 @@ fn run_options(options: &RunOptions, opened: &Opened) -> run::Options {
         mem_mib: options.mem_mib.or_else(machine::memory),
         gpus: machine::gpus(options.gpus),
         timeout: options.timeout,
+        latency_wait: options.latency_wait,
         max_fail: match options.on_failure {
             OnFailure::KeepGoing => None,
             OnFailure::StopAfter(n) => Some(n.get()),

@@ -5,6 +5,7 @@
 mod mem;
 mod protect;
 mod real;
+mod remote;
 mod remove;
 mod sweep;
 #[cfg(test)]
@@ -100,6 +101,11 @@ pub trait Disk: Sync {
         let hash = hasher.finalize();
         let first = hash.as_bytes().first_chunk().expect("a hash is longer");
         Ok(u64::from_le_bytes(*first) | FOLDER)
+    }
+
+    /// Whether what another machine makes in this folder may be seen late.
+    fn is_remote(&self, _folder: &[u8]) -> bool {
+        false
     }
 }
 

@@ -33,6 +33,10 @@ impl Real {
             root: open_folder(CWD, folder, OFlags::empty())?,
         })
     }
+
+    pub(super) fn root(&self) -> &OwnedFd {
+        &self.root
+    }
 }
 
 pub(super) fn open_folder(
@@ -50,7 +54,7 @@ pub(super) fn open_folder(
 }
 
 /// The path as system calls take it.
-fn name(path: &[u8]) -> &[u8] {
+pub(super) fn name(path: &[u8]) -> &[u8] {
     match path {
         b"" => b".",
         path => path,
@@ -85,6 +89,10 @@ fn kind(file_type: FileType) -> Kind {
 }
 
 impl Disk for Real {
+    fn is_remote(&self, folder: &[u8]) -> bool {
+        self.is_remote_folder(folder)
+    }
+
     fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>> {
         Ok(self.identify(path)?.map(|(stat, _)| stat))
     }

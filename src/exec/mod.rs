@@ -70,6 +70,8 @@ pub enum Report {
         end: End,
         usage: Usage,
         leftovers: u32,
+        /// Files that these were still writing when they were told to end, by their absolute paths.
+        writing: Vec<BString>,
     },
     /// The executor is gone: nothing more will come. Why, for a person.
     Lost(String),

@@ -5,8 +5,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
+use bstr::BString;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::exec::TaskId;
@@ -97,6 +99,28 @@ pub fn adopted() -> Option<Vec<i32>> {
         pids.push(word.parse().ok()?);
     }
     Some(pids)
+}
+
+/// Files that the process `pid` has open to write, by their absolute paths; no devices, and none
+/// that has been removed. No file is touched for that: it may lie where nobody answers.
+pub fn files_written_by(pid: i32) -> Vec<BString> {
+    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
+    let open = open.flatten().filter_map(|entry| {
+        let number = entry.file_name();
+        let info = format!("/proc/{pid}/fdinfo/{}", number.to_str()?);
+        let info = fs::read_to_string(info).ok()?;
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        let flags = i32::from_str_radix(flags.trim(), 8).ok()?;
+        let is_written = flags & libc::O_ACCMODE != libc::O_RDONLY;
+        let path = fs::read_link(entry.path()).ok().filter(|_| is_written)?;
+        let path = path.into_os_string().into_vec();
+        let is_device = path.starts_with(b"/dev/") && !path.starts_with(b"/dev/shm/");
+        let is_file = path.starts_with(b"/") && !is_device && !path.ends_with(b" (deleted)");
+        is_file.then(|| path.into())
+    });
+    open.collect()
 }
 
 /// The value of [`MARK`] in the environment of `pid`.
@@ -247,6 +271,24 @@ mod tests {
         let found = descendants(&all, &[2]);
         let pids: Vec<i32> = found.iter().map(|proc| proc.pid).collect();
         assert_eq!(pids, [2, 3, 5, 9]);
+    }
+
+    #[test]
+    fn files_that_are_read_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
+        let _written = File::create(at("a b")).unwrap();
+        let _gone = File::create(at("gone")).unwrap();
+        fs::remove_file(at("gone")).unwrap();
+        fs::write(at("read"), "").unwrap();
+        let _read = File::open(at("read")).unwrap();
+        let mut found = files_written_by(std::process::id() as i32);
+        let own = at("").into_os_string().into_vec();
+        found.retain(|path| path.starts_with(&own));
+        assert_eq!(
+            found,
+            [BString::from(at("a b").into_os_string().into_vec())]
+        );
     }
 
     #[test]

@@ -147,6 +147,7 @@ impl Sim {
             end: fate.end,
             usage,
             leftovers: 0,
+            writing: Vec::new(),
         };
         self.report(time, ended);
     }
@@ -196,6 +197,7 @@ impl Executor for Sim {
                 end: fate.end,
                 usage: Usage::default(),
                 leftovers: 0,
+                writing: Vec::new(),
             };
             self.report(self.now, ended);
             return Ok(());

@@ -2,6 +2,7 @@
 
 use bstr::{BStr, BString};
 
+use super::late::Left;
 use super::{Engine, Running};
 use crate::event::{End, EventKind, Failure, JobFinished, JobRetry, Status, Usage};
 use crate::exec::TaskId;
@@ -22,42 +23,25 @@ const TAIL_LINES: usize = 20;
 
 impl Engine<'_> {
     /// A process has ended, and so has all that it left behind.
-    pub(super) fn ended(&mut self, task: TaskId, end: End, usage: Usage, leftovers: u32) {
+    pub(super) fn ended(&mut self, task: TaskId, end: End, usage: Usage, left: &Left) {
         let Some(running) = self.running.remove(&task) else {
             self.errand_ended(task, end);
             return;
         };
         self.gpus.give_back(&running.gpus);
         let is_ended = running.is_cut || running.is_over_time;
-        if leftovers > 0 && !is_ended {
-            let key = self.key_text(running.job);
-            let processes = if leftovers == 1 {
-                "a process"
-            } else {
-                "processes"
-            };
-            self.warn(format!(
-                "{key}: left {processes} behind, which flow has ended"
-            ));
+        if !is_ended {
+            self.tell_left(running.job, left);
         }
         if !end.is_ok() || is_ended {
             self.failed(running, Some(end), Some(usage), Failure::Process);
             return;
         }
-        match self.check_outputs(running.job) {
-            Err(failure) => self.failed(running, Some(end), Some(usage), failure),
-            Ok(made) => match self.read_deps(&running) {
-                Err(failure) => self.failed(running, Some(end), Some(usage), failure),
-                Ok(late) => {
-                    self.protect(running.job, made.as_deref());
-                    self.succeeded(running, end, usage, made, late);
-                }
-            },
-        }
+        self.ended_well(task, running, end, usage, left);
     }
 
     /// Whether all declared outputs are there; a split's files.
-    fn check_outputs(&mut self, job: JobId) -> Result<Option<Vec<PathId>>, Failure> {
+    pub(super) fn check_outputs(&mut self, job: JobId) -> Result<Option<Vec<PathId>>, Failure> {
         let rule = self.plan.rule_of(self.context.workflow, job);
         let is_split = rule.makes_unknown_files();
         let globs: Vec<bool> = rule
@@ -119,7 +103,7 @@ impl Engine<'_> {
     }
 
     /// `late` is an input that the job named itself and that changed meanwhile.
-    fn succeeded(
+    pub(super) fn succeeded(
         &mut self,
         running: Running,
         end: End,

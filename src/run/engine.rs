@@ -5,6 +5,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::given::Gpus;
+use super::late::Left;
 use super::temp::Temps;
 use super::{Engine, Interrupt, Msg, Node, Setup, Summary};
 use crate::dense::Table;
@@ -86,6 +87,7 @@ impl<'a> Engine<'a> {
             n_interrupts: 0,
             tally: Tally::default(),
             lost: None,
+            latest: Duration::ZERO,
             n_diags: 0,
             diags: Vec::new(),
         }
@@ -272,7 +274,8 @@ impl<'a> Engine<'a> {
     /// Waits for the next message, and takes in all that have come.
     fn wait(&mut self) {
         let now = self.now();
-        let next = self.wake_at.into_iter().chain(self.next_deadline()).min();
+        let next = self.wake_at.into_iter().chain(self.next_deadline());
+        let next = next.chain(self.next_look()).min();
         let until = next.map_or(TICK, |at| at.saturating_sub(now).min(TICK));
         match self.inbox.recv_timeout(until) {
             Ok(msg) => self.take(msg),
@@ -296,6 +299,7 @@ impl<'a> Engine<'a> {
             self.take(msg);
         }
         self.end_overtime();
+        self.look_for_late();
     }
 
     pub(super) fn take(&mut self, msg: Msg) {
@@ -331,8 +335,9 @@ impl<'a> Engine<'a> {
                 end,
                 usage,
                 leftovers,
+                writing,
             }) => {
-                self.ended(task, end, usage, leftovers);
+                self.ended(task, end, usage, &Left { leftovers, writing });
             }
             Msg::Report(Report::Lost(why)) => self.lost = Some(why),
             Msg::Interrupt(signal) => self.interrupted(signal),
@@ -345,7 +350,9 @@ impl<'a> Engine<'a> {
                 self.signal_all(Signal::Suspend);
                 let before = self.now();
                 (self.suspend)();
-                self.shift_deadlines(self.now() - before);
+                let stopped = self.now() - before;
+                self.shift_deadlines(stopped);
+                self.shift_late(stopped);
                 self.signal_all(Signal::Resume);
             }
         }
@@ -371,6 +378,7 @@ impl<'a> Engine<'a> {
         }
         let now = self.now();
         self.sched.tell(now, sched::Msg::Stop);
+        self.end_late();
         for running in self.running.values_mut() {
             running.is_cut = true;
         }
@@ -437,7 +445,8 @@ impl<'a> Engine<'a> {
             return;
         }
         let end = Instant::now() + PATIENCE;
-        while !self.running.is_empty() {
+        // One that waits for its outputs has no process.
+        while self.running.values().any(|try_| try_.late.is_none()) {
             let left = end.saturating_duration_since(Instant::now());
             match self.inbox.recv_timeout(left) {
                 Ok(Msg::Report(Report::Ended { task, .. })) => {

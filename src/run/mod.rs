@@ -14,6 +14,7 @@ mod engine;
 mod errand;
 mod given;
 mod guard;
+mod late;
 pub mod outputs;
 mod render;
 mod start;
@@ -95,6 +96,8 @@ pub struct Options {
     pub max_fail: Option<u32>,
     /// For rules that do not say.
     pub retries: u32,
+    /// How long outputs may take to appear; `None`: by where they are.
+    pub latency_wait: Option<Duration>,
     pub shuffle: Option<u64>,
     /// Whether `job_output` events are wanted.
     pub tells_output: bool,
@@ -183,6 +186,8 @@ struct Running {
     deadline: Option<(Duration, Duration)>,
     /// It has, and is being ended.
     is_over_time: bool,
+    /// It has ended well, and not all of its outputs are there.
+    late: Option<late::Late>,
 }
 
 struct Engine<'a> {
@@ -237,6 +242,8 @@ struct Engine<'a> {
     n_interrupts: u32,
     tally: Tally,
     lost: Option<String>,
+    /// The longest that an output took to appear.
+    latest: Duration,
     /// How many of the plan's diagnostics were dealt with.
     n_diags: usize,
     diags: Vec<Diag>,

@@ -42,6 +42,7 @@ impl Engine<'_> {
             gpus: Vec::new(),
             deadline: None,
             is_over_time: false,
+            late: None,
         }
     }
 

@@ -15,7 +15,8 @@ impl Engine<'_> {
 
     /// When the next try has run over its time.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        let running = self.running.values().filter(|try_| !try_.is_over_time);
+        let running = self.running.values();
+        let running = running.filter(|try_| !try_.is_over_time && try_.late.is_none());
         running.filter_map(|try_| Some(try_.deadline?.0)).min()
     }
 
@@ -24,7 +25,11 @@ impl Engine<'_> {
         let now = self.now();
         let mut over: Vec<TaskId> = Vec::new();
         for (task, running) in &mut self.running {
-            if !running.is_over_time && running.deadline.is_some_and(|(at, _)| at <= now) {
+            let has_process = running.late.is_none();
+            if has_process
+                && !running.is_over_time
+                && running.deadline.is_some_and(|(at, _)| at <= now)
+            {
                 running.is_over_time = true;
                 over.push(*task);
             }

@@ -160,6 +160,7 @@ impl Project {
                 mem_mib: None,
                 gpus: Vec::new(),
                 timeout: None,
+                latency_wait: None,
                 max_fail: None,
                 retries: 0,
                 shuffle: Some(trouble.shuffle),
@@ -285,6 +286,7 @@ impl Executor for Hands<'_> {
             end: End::Exited(status),
             usage: Usage::default(),
             leftovers: 0,
+            writing: Vec::new(),
         };
         self.sender.send(Msg::Report(ended)).unwrap();
         Ok(())

@@ -17,6 +17,14 @@ pub const TESTS: &[Test] = &[
     ),
     ("what_ends_soon_is_let_end", what_ends_soon_is_let_end),
     (
+        "what_still_writes_a_file_is_let_end",
+        what_still_writes_a_file_is_let_end,
+    ),
+    (
+        "files_cut_off_in_the_middle_are_told",
+        files_cut_off_in_the_middle_are_told,
+    ),
+    (
         "a_daemon_that_ignores_term_is_killed",
         a_daemon_that_ignores_term_is_killed,
     ),
@@ -62,6 +70,26 @@ fn what_ends_soon_is_let_end() {
     let mut world = World::new();
     let past = world.run(sh("(sleep 0.05; echo late) & exit 0"));
     assert_eq!((past.text().as_str(), past.leftovers), ("late\n", 0));
+}
+
+fn what_still_writes_a_file_is_let_end() {
+    let mut world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out");
+    // As the last part of `cmd > >(sort > out)`.
+    let script = format!("(sleep 0.6; echo late) > {} & exit 0", file.display());
+    let past = world.run(sh(script));
+    assert_eq!((past.leftovers, past.writing.len()), (0, 0));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "late\n");
+}
+
+fn files_cut_off_in_the_middle_are_told() {
+    let mut world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("out");
+    let past = world.run(sh(format!("sleep 300 > {} & exit 0", file.display())));
+    assert_eq!(past.leftovers, 1);
+    assert_eq!(past.writing, [file.to_str().unwrap()]);
 }
 
 fn a_daemon_that_ignores_term_is_killed() {

@@ -22,6 +22,7 @@ pub struct Past {
     pub end: Option<End>,
     pub usage: Usage,
     pub leftovers: u32,
+    pub writing: Vec<BString>,
 }
 
 impl Past {
@@ -88,12 +89,14 @@ impl World {
                 end,
                 usage,
                 leftovers,
+                writing,
             } => {
                 let past = self.past.get_mut(&task).unwrap();
                 assert!(past.end.is_none(), "a second end");
                 past.end = Some(end);
                 past.usage = usage;
                 past.leftovers = leftovers;
+                past.writing = writing;
             }
             Report::Lost(why) => panic!("{why}"),
         }

@@ -67,6 +67,7 @@ fn nothing_typed_leaves_the_defaults() {
         on_failure: OnFailure::StopAfter(n(1)),
         retries: None,
         timeout: None,
+        latency_wait: None,
         grace: Duration::from_secs(2),
         events: None,
         progress: Progress::Auto,
@@ -84,7 +85,7 @@ fn everything_can_be_typed() {
         "flow -C dir run main.flow a.bam -j 4 --max-fail 3 --force trim --force=sort --set a=1 \
          --set b= --workdir w --state-dir s --events - --retries 2 -v --progress lines \
          --mem 1.5G --gpus 2 --timeout 2h --color always --shuffle 7 --grace 1m30s \
-         --checksum-level 1 b.bam",
+         --checksum-level 1 --latency-wait 1500ms b.bam",
     );
     let param = |name: &str, value: &str| Param {
         name: name.into(),
@@ -115,6 +116,7 @@ fn everything_can_be_typed() {
         on_failure: OnFailure::StopAfter(n(3)),
         retries: Some(2),
         timeout: Some(Duration::from_secs(7200)),
+        latency_wait: Some(Duration::from_millis(1500)),
         grace: Duration::from_secs(90),
         events: Some(EventsTo::Stdout),
         progress: Progress::Lines,
@@ -152,7 +154,8 @@ fn a_flag_is_stronger_than_a_variable() {
     assert_eq!(run("FLOW_JOBS= flow run").jobs, None);
     let options = run(
         "FLOW_WORKDIR=w FLOW_STATE_DIR=s FLOW_EVENTS=e FLOW_RETRIES=2 FLOW_PROGRESS=none \
-         FLOW_MEM=2G FLOW_GPUS=0 FLOW_TIMEOUT=5m FLOW_COLOR=never FLOW_GRACE=5s FLOW_SHUFFLE=9 flow run",
+         FLOW_MEM=2G FLOW_GPUS=0 FLOW_TIMEOUT=5m FLOW_COLOR=never FLOW_GRACE=5s FLOW_SHUFFLE=9 \
+         FLOW_LATENCY_WAIT=9s flow run",
     );
     assert_eq!(options.place.workdir, Some("w".into()));
     assert_eq!(options.place.state_dir, Some("s".into()));
@@ -163,6 +166,7 @@ fn a_flag_is_stronger_than_a_variable() {
     );
     assert_eq!((options.mem_mib, options.gpus), (Some(2048), Some(0)));
     assert_eq!(options.timeout, Some(Duration::from_secs(300)));
+    assert_eq!(options.latency_wait, Some(Duration::from_secs(9)));
     assert_eq!(options.common.color, When::Never);
     assert_eq!(
         (options.grace, options.shuffle),

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use bstr::BString;
 use rustix::process::Signal as Os;
 
 use crate::event::{End, Usage};
@@ -19,6 +20,10 @@ use crate::exec::{Signal, TaskId};
 
 /// How long what a main process left behind may go on by itself: `cmd > >(tee log)` is no daemon.
 const LINGER: Duration = Duration::from_millis(250);
+
+/// How long a leftover that writes a file may go on by itself: `cmd > >(sort > out)` is no daemon
+/// either, and what `sort` has not written yet would be lost.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often processes that were told to end are looked at. An orphan's end is noticed at once.
 pub const LOOK: Duration = Duration::from_millis(50);
@@ -91,6 +96,7 @@ impl Supervisor {
         };
         if job.phase == Phase::Lingering {
             job.look_at = Some(now + LINGER);
+            job.patient_until = Some(now + PATIENCE);
         }
         if self.has_left(task) {
             if self.jobs[&task].phase > Phase::Lingering {
@@ -199,16 +205,25 @@ impl Supervisor {
             return self.drain(task);
         }
         let grace = self.grace;
-        let Some(job) = self.jobs.get_mut(&task) else {
-            return;
-        };
+        let job = &self.jobs[&task];
         if job.phase == Phase::Lingering {
             if let Some(at) = job.look_at.filter(|at| *at > now) {
                 return self.look_again(task, at);
             }
-            job.phase = Phase::Terminating;
-            job.kill_at = Some(now + grace);
+            let is_patient = job.patient_until.is_some_and(|until| now < until);
+            let writing = self.files_written_by(task);
+            if is_patient && !writing.is_empty() {
+                return self.look_again(task, now + LOOK);
+            }
+            if let Some(job) = self.jobs.get_mut(&task) {
+                job.writing = writing;
+                job.phase = Phase::Terminating;
+                job.kill_at = Some(now + grace);
+            }
         }
+        let Some(job) = self.jobs.get_mut(&task) else {
+            return;
+        };
         let kill_at = *job.kill_at.get_or_insert(now);
         if job.phase == Phase::Terminating && kill_at <= now {
             job.phase = Phase::Killing;
@@ -219,6 +234,18 @@ impl Supervisor {
         }
         let next = now + LOOK;
         self.look_again(task, if is_killing { next } else { next.min(kill_at) });
+    }
+
+    /// The files that the processes of a task have open to write.
+    fn files_written_by(&self, task: TaskId) -> Vec<BString> {
+        let all = procs::snapshot().unwrap_or_default();
+        let members = self.members(&all, task).into_iter();
+        let mut files: Vec<BString> = members
+            .flat_map(|proc| procs::files_written_by(proc.pid))
+            .collect();
+        files.sort();
+        files.dedup();
+        files
     }
 
     pub fn look_again(&mut self, task: TaskId, at: Instant) {

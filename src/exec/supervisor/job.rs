@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bstr::BString;
+
 use crate::event::{End, Usage};
 use crate::exec::Signal;
 use crate::exec::supervisor::output::Output;
@@ -43,6 +45,10 @@ pub struct Job {
     pub told: Vec<(i32, u64)>,
     /// How many of them were told after the main process had ended.
     pub leftovers: u32,
+    /// Files that they were writing then.
+    pub writing: Vec<BString>,
+    /// Until when what writes files may go on, after the main process has ended.
+    pub patient_until: Option<Instant>,
     /// How the main process ended.
     pub end: Option<(End, Usage)>,
     /// What was in the pipe when the last process had ended.
@@ -63,6 +69,8 @@ impl Job {
             kill_at: None,
             told: Vec::new(),
             leftovers: 0,
+            writing: Vec::new(),
+            patient_until: None,
             end: None,
             n_undrained: 0,
         }

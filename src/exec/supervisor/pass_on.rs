@@ -87,7 +87,7 @@ impl Supervisor {
             self.outbox.put_output(task, &output.share.finish());
         }
         if let Some((end, usage)) = job.end {
-            self.tell_end(task, end, usage, job.leftovers);
+            self.tell_end(task, end, usage, (job.leftovers, job.writing));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bstr::BString;
+
 use crate::event::{End, Usage};
 use crate::exec::supervisor::job::{Job, Phase};
 use crate::exec::supervisor::output::Output;
@@ -82,7 +84,7 @@ impl Supervisor {
                     ..Usage::default()
                 };
                 self.jobs.remove(&task);
-                self.tell_end(task, End::Exited(status), usage, 0);
+                self.tell_end(task, End::Exited(status), usage, (0, Vec::new()));
             }
             Outcome::NotStarted(why) => self.give_up(task, why),
             Outcome::Later(..)
@@ -126,15 +128,23 @@ impl Supervisor {
     /// Ends a task that has no process.
     pub fn give_up(&mut self, task: TaskId, why: String) {
         self.jobs.remove(&task);
-        self.tell_end(task, End::NotStarted(why), Usage::default(), 0);
+        self.tell_end(
+            task,
+            End::NotStarted(why),
+            Usage::default(),
+            (0, Vec::new()),
+        );
     }
 
-    pub fn tell_end(&mut self, task: TaskId, end: End, usage: Usage, leftovers: u32) {
+    /// `left` is how many processes were left, and the files that they were writing.
+    pub fn tell_end(&mut self, task: TaskId, end: End, usage: Usage, left: (u32, Vec<BString>)) {
+        let (leftovers, writing) = left;
         self.outbox.put(&Report::Ended {
             task,
             end,
             usage,
             leftovers,
+            writing,
         });
         // One for the place that has become free, one to find out whether there is more room.
         self.release(2);

@@ -26,12 +26,17 @@ pub fn put_report(out: &mut Vec<u8>, value: &Report) {
             end,
             usage,
             leftovers,
+            writing,
         } => report(out, ENDED, *task, |out| {
             for seconds in [usage.wall_s, usage.user_s, usage.sys_s] {
                 out.extend(seconds.to_le_bytes());
             }
             out.extend(usage.max_rss_kib.to_le_bytes());
             out.extend(leftovers.to_le_bytes());
+            out.extend((writing.len() as u32).to_le_bytes());
+            for file in writing {
+                put_bytes(out, file);
+            }
             let (kind, code, why) = match end {
                 End::Exited(code) => (0, *code, ""),
                 End::Signaled(signal) => (1, *signal, ""),
@@ -85,6 +90,9 @@ pub fn read_report(bytes: &[u8]) -> Result<Option<(Report, usize)>, Malformed> {
                 max_rss_kib: fields.u64()?,
             };
             let leftovers = fields.u32()?;
+            let n_writing = fields.u32()?;
+            let writing = (0..n_writing).map(|_| Ok(fields.bytes()?.into()));
+            let writing = writing.collect::<Result<_, Malformed>>()?;
             let kind = fields.u8()?;
             let code = i32::from_le_bytes(fields.array()?);
             let end = match kind {
@@ -98,6 +106,7 @@ pub fn read_report(bytes: &[u8]) -> Result<Option<(Report, usize)>, Malformed> {
                 end,
                 usage,
                 leftovers,
+                writing,
             }
         }
         LOST => Report::Lost(fields.text()?),
@@ -124,6 +133,7 @@ mod tests {
             end,
             usage,
             leftovers,
+            writing: vec!["/a b".into(); leftovers as usize],
         };
         let reports = [
             Report::Started { task, pid: 12 },

@@ -303,6 +303,7 @@ fn drive(
             mem_mib: options.mem_mib,
             gpus: Vec::new(),
             timeout: None,
+            latency_wait: None,
             folder: BString::default(),
         },
     });

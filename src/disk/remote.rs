@@ -1,0 +1,31 @@
+//! Whether a folder lies on a file system that other machines share, or that a program serves.
+
+use rustix::fs::{OFlags, fstatfs};
+
+use super::real::{Real, name, open_folder};
+
+/// File systems whose names may be seen late, by the number that statfs(2) gives.
+const REMOTE: [u64; 13] = [
+    0x6969,      // nfs
+    0x517b,      // smb
+    0xfe53_4d42, // smb2
+    0xff53_4d42, // cifs
+    0x0bd0_0bd0, // lustre
+    0x4750_4653, // gpfs
+    0x1983_0326, // beegfs
+    0x00c3_6400, // ceph
+    0xaad7_aaea, // panfs
+    0x2003_0528, // orangefs
+    0x5346_414f, // afs
+    0x0102_1997, // 9p
+    0x6573_5546, // fuse: sshfs, s3fs and their kind
+];
+
+impl Real {
+    pub(super) fn is_remote_folder(&self, folder: &[u8]) -> bool {
+        let opened = open_folder(self.root(), name(folder), OFlags::empty());
+        let found = opened.and_then(|opened| fstatfs(&opened));
+        // Some machines have signed numbers of 32 bits here.
+        found.is_ok_and(|found| REMOTE.contains(&(found.f_type as u64 & 0xffff_ffff)))
+    }
+}
