@@ -86,6 +86,7 @@ fn take_by(
 ) -> anyhow::Result<Result<Lock, Held>> {
     make_state_folder(state)?;
     let path = state.join("lock");
+    move_folder_away(&path)?;
     let open = OpenOptions::new()
         .read(true)
         .write(true)
@@ -141,6 +142,16 @@ fn has_no_locks(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|error| none.contains(&error))
 }
 
+/// A folder in the place of the lock holds nobody's lock: it would only stand in the way for ever.
+fn move_folder_away(path: &Path) -> anyhow::Result<()> {
+    if std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        let aside = path.with_file_name(format!("lock.bad-{}", std::process::id()));
+        let moved = std::fs::rename(path, &aside);
+        moved.with_context(|| format!("move away the folder `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
 fn put(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -181,6 +192,20 @@ mod tests {
         drop(first);
         assert_eq!(Holder::read(&state), None);
         assert_eq!(take(&state, &other).unwrap().unwrap().before, None);
+    }
+
+    #[test]
+    fn a_folder_in_its_place_is_moved_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".flow");
+        std::fs::create_dir_all(state.join("lock/in")).unwrap();
+        let holder = Holder::this("run", 7, "one");
+        let lock = take(&state, &holder).unwrap().unwrap();
+        assert_eq!(Holder::read(&state), Some(holder));
+        assert_eq!(lock.before, None);
+        let mut names = std::fs::read_dir(&state).unwrap();
+        let is_aside = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("lock.bad-");
+        assert!(names.any(|entry| is_aside(&entry.unwrap().file_name())));
     }
 
     #[test]
