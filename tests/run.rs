@@ -575,6 +575,17 @@ fn a_link_that_leads_nowhere_is_told_to_be_one() {
     ]);
 }
 
+#[test]
+fn a_loop_of_links_is_told_to_be_one() {
+    let project = Project::new("transform t: match in/{x}.txt -> out/{x}.txt\n    true\n");
+    project.write("in/a.txt", "");
+    for (link, to) in [("in/c.txt", "d.txt"), ("in/d.txt", "c.txt")] {
+        std::os::unix::fs::symlink(to, project.path(link)).unwrap();
+    }
+    let ended = project.flow(&["run"]).expect(4);
+    ended.says(&["`in/c.txt` is not there", "a loop of links"]);
+}
+
 const BEHIND_A_SPLIT: &str = "\
 originate list -> list
     touch begun; sleep 0.3; echo 1 2 > {output}

@@ -68,6 +68,12 @@ impl<'d> Listing<'d> {
         }
     }
 
+    /// Whether links on the way to `path` lead in a circle.
+    pub fn is_circular(&self, path: &BStr) -> bool {
+        let is_loop = |error: io::Error| error.raw_os_error() == Some(libc::ELOOP);
+        self.disk.read(path).is_err_and(is_loop)
+    }
+
     /// Whether `folder` is one.
     pub(super) fn is_folder(&self, folder: &BStr) -> io::Result<bool> {
         if let Some(known) = self.folders.get(key(folder)) {

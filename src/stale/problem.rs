@@ -103,7 +103,10 @@ fn missing_input(plan: &Plan, context: Context, wanted: &Wanted, missing: &Missi
             .iter()
             .any(|entry| entry.is_link && entry.name == name(text))
     {
-        return diag.note("it is a link, and leads to nothing");
+        return diag.note(match context.listing.borrow().is_circular(text) {
+            true => "it is a link, and leads back to itself: a loop of links",
+            false => "it is a link, and leads to nothing",
+        });
     }
     let made = plan
         .paths
