@@ -41,7 +41,7 @@ pub fn by_name(headers: &[Header], diags: &mut Vec<Diag>) -> Option<Vec<RuleId>>
                 &rules,
                 steps,
                 "E0260",
-                "these rules wait for each other",
+                "these rules are a cycle, each waits for the next",
             ));
             None
         }
@@ -253,7 +253,7 @@ pub fn by_words(
                 &cycle,
                 steps,
                 "E0261",
-                "these rules make what they need",
+                "these rules are a cycle, each needs what the next makes",
             ))
         }
     }

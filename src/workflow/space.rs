@@ -412,7 +412,7 @@ fn cycle(steps: &[Above], name: &str, last: Span) -> Diag {
     let chain: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let diag = Diag::error(
         "E0291",
-        format!("files name each other: {}", chain.join(" → ")),
+        format!("files name each other in a cycle: {}", chain.join(" → ")),
     );
     let says = |at: usize| format!("`{}` names `{}`", names[at], names[at + 1]);
     let mut diag = diag.at(last, says(names.len() - 2));
