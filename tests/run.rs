@@ -586,6 +586,20 @@ fn a_loop_of_links_is_told_to_be_one() {
     ended.says(&["`in/c.txt` is not there", "a loop of links"]);
 }
 
+#[test]
+fn a_workflow_that_everybody_may_change_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new("include more.flow\n");
+    project.write("more.flow", "originate a -> a\n    touch {output}\n");
+    let is_told = |mode: u32| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(project.path("more.flow"), mode).unwrap();
+        let ended = project.flow(&["run"]).expect(0);
+        ended.err.contains("`more.flow` is world-writable")
+    };
+    assert_eq!([0o644, 0o664, 0o646].map(is_told), [false, false, true]);
+}
+
 const BEHIND_A_SPLIT: &str = "\
 originate list -> list
     touch begun; sleep 0.3; echo 1 2 > {output}

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod explain;
+mod exposed;
 pub mod options;
 pub mod params;
 pub mod values;

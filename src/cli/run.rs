@@ -55,6 +55,7 @@ pub fn run(
     let mark = local::new_mark().context("make up a name for the run")?;
     let _standing = fence::put(&opened.state, &mark)?;
     let hands = hands::open(supervisor, &opened, mark.clone(), options.grace)?;
+    warnings.extend(super::exposed::warning(&opened.sources));
     let listing = RefCell::new(Listing::new(&disk));
     let judged = match judge(
         &opened,
