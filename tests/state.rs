@@ -411,7 +411,58 @@ fn touched_jobs_look_done_without_running() {
     };
     assert!(time("out/all") > time("out/a.up") && time("out/a.up") > time("in/a.txt"));
     project.flow(&["run", "-t"]).expect(0).says(&["up to date"]);
-    project.flow(&["run", "-t", "-n"]).expect(2);
+    project.flow(&["run", "-t", "-n", "--commands"]).expect(2);
+}
+
+#[test]
+fn what_would_be_touched_is_told_and_nothing_is() {
+    let project = fresh();
+    project
+        .write("in/a.txt", "changed\n")
+        .write("in/c.txt", "c\n");
+    let before = (project.files(), project.planned(&[]));
+    let history = fs::read(project.path(".flow/history")).unwrap();
+    let out = project.flow(&["run", "-nt"]).expect(0).out;
+    let lines = [
+        "upper out/a.up  new times",
+        "upper out/c.up  made empty: out/c.up",
+        "all out/all  new times",
+        "",
+        "3 jobs would look done",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), lines);
+    let names = |args: &[&str], status: &str| -> Vec<String> {
+        let out = project.flow(args).expect(0).out;
+        let lines = out
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines
+            .filter(|line| line["state"] == status || line["status"] == status)
+            .map(|line| line["job"].to_string())
+            .collect()
+    };
+    let told = names(&["run", "-n", "-t", "--json"], "touched");
+    assert_eq!((project.files(), project.planned(&[])), before);
+    assert_eq!(fs::read(project.path(".flow/history")).unwrap(), history);
+    assert_eq!(told, names(&["run", "-t", "--events", "-"], "touched"));
+    let out = project.flow(&["run", "-n", "-t"]).expect(0).out;
+    assert_eq!(out, "everything is up to date\n");
+}
+
+#[test]
+fn a_touch_is_rehearsed_through_a_split() {
+    let project = Project::new(SPLIT);
+    project.write("list", "1 2");
+    let ended = project.flow(&["run", "-nt"]).expect(0);
+    drop(ended.says(&[
+        "2 jobs would be left as they were:",
+        "all: is behind a split",
+    ]));
+    project.write("parts/5.p", "5");
+    let out = project.flow(&["run", "-n", "-t"]).expect(0).out;
+    in_order(&out, &["done parts/5.d  made empty", "all all  made empty"]);
+    assert_eq!(project.files(), ["list", "parts/5.p", "workflow.flow"]);
+    assert!(!project.has(".flow"));
 }
 
 #[test]

@@ -337,7 +337,7 @@ pub(super) struct RunArgs {
     #[arg(value_parser = values::parse_seed)]
     pub shuffle: Option<u64>,
     /// Run nothing: stale outputs get new times, or are made empty, and count as done
-    #[arg(short, long, conflicts_with = "dry_run", hide_short_help = true)]
+    #[arg(short, long, conflicts_with_all = ["all", "commands"], hide_short_help = true)]
     pub touch_only: bool,
     #[command(flatten)]
     pub what_if: WhatIfArgs,

@@ -32,6 +32,7 @@ mod open;
 mod orphans;
 mod plan;
 mod reason;
+mod rehearse;
 mod request;
 mod run;
 mod signals;

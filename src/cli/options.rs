@@ -159,6 +159,8 @@ pub struct PlanOptions {
     pub all: bool,
     /// Also the commands.
     pub commands: bool,
+    /// `-n -t`: what would be touched.
+    pub touch_only: bool,
     pub what_if: WhatIf,
 }
 

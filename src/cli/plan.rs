@@ -11,7 +11,7 @@ use super::look::{About, look};
 use super::open::Opened;
 use super::options::PlanOptions;
 use super::targets::{Judged, Manner};
-use super::{Exit, reason};
+use super::{Exit, reason, rehearse};
 use crate::event::json::path_json;
 use crate::history::{History, Owed, OwedFile};
 use crate::plan::{Context, JobId, StandId};
@@ -22,6 +22,9 @@ use crate::ui::{Detail, Role, human, path, safe};
 use crate::workflow::{Rule, RuleId};
 
 pub fn plan(options: PlanOptions) -> anyhow::Result<Exit> {
+    if options.touch_only {
+        return rehearse::rehearse(&options);
+    }
     let about = About {
         common: &options.common,
         place: &options.place,

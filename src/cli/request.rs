@@ -28,6 +28,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
     match typed.command {
         Typed::Run(args) if args.dry_run => plan(
             common,
+            args.touch_only,
             PlanArgs {
                 words: args.words,
                 json: args.json,
@@ -41,7 +42,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             variable,
         ),
         Typed::Run(args) => run(common, args, variable),
-        Typed::Plan(args) => plan(common, args, variable),
+        Typed::Plan(args) => plan(common, false, args, variable),
         Typed::Check(args) => Ok(Request::Check(CheckOptions {
             common: Common {
                 param_files: args.set.param_files,
@@ -143,7 +144,12 @@ fn common(args: CommonArgs, variable: Variable) -> Result<Common, String> {
     })
 }
 
-fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, String> {
+fn plan(
+    common: Common,
+    touch_only: bool,
+    args: PlanArgs,
+    variable: Variable,
+) -> Result<Request, String> {
     let (mut common, targets) = words(common, args.words.words)?;
     common.param_files = args.set.param_files;
     Ok(Request::Plan(PlanOptions {
@@ -156,6 +162,7 @@ fn plan(common: Common, args: PlanArgs, variable: Variable) -> Result<Request, S
         json: args.json,
         all: args.all,
         commands: args.commands,
+        touch_only,
         what_if: what_if(args.what_if),
     }))
 }

@@ -5,6 +5,7 @@
 mod mem;
 mod protect;
 mod real;
+mod rehearsal;
 mod remote;
 mod remove;
 mod sweep;
@@ -15,6 +16,7 @@ use std::io;
 
 pub use mem::MemDisk;
 pub use real::Real;
+pub use rehearsal::Rehearsal;
 pub use sweep::stat_all;
 
 /// A time in nanoseconds since the epoch, as the file system tells it.
