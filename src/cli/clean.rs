@@ -126,14 +126,12 @@ impl Found {
 }
 
 fn trash(opened: &Opened, disk: &Real) -> anyhow::Result<Found> {
-    let mut trash = super::run::state_path(opened);
-    trash.extend_from_slice(b"/trash");
-    let mut found = Found::default();
-    if disk.is_there(&trash)? {
-        let size = crate::run::outputs::size(disk, trash.to_vec())?;
-        found.gone.insert(trash, size);
-    }
-    Ok(found)
+    let state = super::run::state_path(opened);
+    let contents = crate::run::trash::contents(disk, state.as_bstr())?;
+    Ok(Found {
+        gone: contents.into_iter().collect(),
+        ..Found::default()
+    })
 }
 
 fn find(

@@ -8,7 +8,7 @@ mod tree;
 use std::io::{self, ErrorKind};
 use std::sync::{Mutex, MutexGuard};
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
 use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
 use tree::{Body, State};
@@ -154,6 +154,11 @@ impl Disk for MemDisk {
             Body::File(text) => Ok(text.clone()),
             _ => Err(ErrorKind::IsADirectory.into()),
         }
+    }
+
+    /// Where the path of the folder is broken by that.
+    fn is_full(&self, folder: &[u8]) -> bool {
+        self.state().broken.get(BStr::new(folder)) == Some(&ErrorKind::StorageFull)
     }
 }
 

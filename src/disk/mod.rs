@@ -3,10 +3,10 @@
 //! Paths are bytes, relative to the workflow's folder unless absolute.
 
 mod mem;
+mod mount;
 mod protect;
 mod real;
 mod rehearsal;
-mod remote;
 mod remove;
 mod sweep;
 #[cfg(test)]
@@ -107,6 +107,10 @@ pub trait Disk: Sync {
 
     /// Whether what another machine makes in this folder may be seen late.
     fn is_remote(&self, _folder: &[u8]) -> bool {
+        false
+    }
+    /// Whether there is hardly any room for more in this folder.
+    fn is_full(&self, _folder: &[u8]) -> bool {
         false
     }
 }

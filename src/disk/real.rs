@@ -93,6 +93,10 @@ impl Disk for Real {
         self.is_remote_folder(folder)
     }
 
+    fn is_full(&self, folder: &[u8]) -> bool {
+        self.is_full_folder(folder)
+    }
+
     fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>> {
         Ok(self.identify(path)?.map(|(stat, _)| stat))
     }

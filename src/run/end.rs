@@ -1,6 +1,6 @@
 //! The end of a try: are all outputs there, is everything as it was, and what follows.
 
-use bstr::{BStr, BString};
+use bstr::BString;
 
 use super::late::Left;
 use super::{Engine, Running};
@@ -341,12 +341,15 @@ impl Engine<'_> {
         } else {
             return;
         };
-        let left = left.iter().map(BStr::new);
-        if let Err(error) = self.store.discard(left) {
-            let key = self.key_text(job);
-            self.warn(format!(
+        let key = self.key_text(job);
+        match self.store.discard_try(&left) {
+            Ok(true) => {}
+            Ok(false) => self.warn(format!(
+                "{key}: what the job left was removed, not kept in the trash: the file system is full"
+            )),
+            Err(error) => self.warn(format!(
                 "{key}: what the job left cannot be moved to the trash: {error}"
-            ));
+            )),
         }
     }
 

@@ -21,6 +21,7 @@ mod start;
 mod temp;
 mod then;
 mod timeout;
+pub mod trash;
 mod update;
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,10 @@ use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::trash;
 use crate::disk::{Disk, DiskMut};
 use crate::history::{History, LastTry};
 use crate::pattern::facts;
-
-/// How much failed tries may leave in the trash, in bytes. What the newest run left always stays.
-const TRASH_QUOTA: u64 = 1 << 30;
 
 /// Old outputs of one running job.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -54,6 +52,20 @@ impl<'d> Store<'d> {
 
     pub fn disk(&self) -> &'d dyn DiskMut {
         self.disk
+    }
+
+    pub(super) fn state(&self) -> &BStr {
+        self.state.as_bstr()
+    }
+
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// A number for what is put away next.
+    pub(super) fn count(&mut self) -> u64 {
+        self.n_put_away += 1;
+        self.n_put_away
     }
 
     /// The folder that try number `n` of this run may call its own.
@@ -118,7 +130,7 @@ impl<'d> Store<'d> {
     }
 
     /// A hidden name in the same folder.
-    fn beside(&self, path: &BStr, what: &str) -> BString {
+    pub(super) fn beside(&self, path: &BStr, what: &str) -> BString {
         let hidden = format!(".flow-{what}-{}-{}", self.run, self.n_put_away);
         match facts::dir(path) {
             b"." => hidden.into(),
@@ -149,7 +161,7 @@ impl<'d> Store<'d> {
         }))
     }
 
-    /// Moves what a failed try left into the trash.
+    /// Moves outputs into the trash.
     pub fn discard<'p>(&mut self, outputs: impl Iterator<Item = &'p BStr>) -> io::Result<()> {
         let outputs: Vec<&BStr> = outputs.collect();
         all(outputs
@@ -157,24 +169,11 @@ impl<'d> Store<'d> {
             .map(|output| self.throw_away(BStr::new(facts::without_slash(output)))))
     }
 
-    fn throw_away(&mut self, path: &BStr) -> io::Result<()> {
+    pub(super) fn throw_away(&mut self, path: &BStr) -> io::Result<()> {
         if !self.disk.is_there(path)? {
             return Ok(());
         }
         self.bring_to_trash(path, facts::name(path))
-    }
-
-    fn bring_to_trash(&mut self, path: &BStr, name: &[u8]) -> io::Result<()> {
-        self.n_put_away += 1;
-        let folder = format!("{}/trash/{}", self.state, self.run);
-        self.disk.make_folder(folder.as_bytes())?;
-        let place = format!("{folder}/{}-", self.n_put_away);
-        let place = [place.as_bytes(), &name[..name.len().min(200)]].concat();
-        let moved = self.disk.rename(path, &place);
-        if is_elsewhere(&moved) {
-            return self.disk.rename(path, &self.beside(path, "trash"));
-        }
-        moved
     }
 
     /// Puts back what runs that were cut off had put aside, unless the job is known to have
@@ -206,7 +205,7 @@ impl<'d> Store<'d> {
             self.disk.remove(&folder)?;
         }
         self.disk.remove(format!("{}/tmp", self.state).as_bytes())?;
-        self.prune_trash(TRASH_QUOTA)?;
+        self.prune_trash(trash::QUOTA)?;
         Ok(told)
     }
 
@@ -249,20 +248,6 @@ impl<'d> Store<'d> {
         };
         let stat = self.disk.look(output)?;
         Ok(stat.is_some_and(|stat| stat.modified == file.time && stat.size == file.size))
-    }
-
-    /// Removes the trash of the oldest runs until the rest is within `quota` bytes.
-    fn prune_trash(&self, quota: u64) -> io::Result<()> {
-        let trash = format!("{}/trash", self.state);
-        let mut total = 0;
-        for (at, run) in self.names(trash.as_bytes())?.into_iter().rev().enumerate() {
-            let folder = [trash.as_bytes(), b"/", &run].concat();
-            total += size(self.disk, folder.clone())?;
-            if at > 0 && total > quota {
-                self.disk.remove(&folder)?;
-            }
-        }
-        Ok(())
     }
 
     fn names(&self, folder: &[u8]) -> io::Result<Vec<BString>> {

@@ -1,6 +1,7 @@
-//! Whether a folder lies on a file system that other machines share, or that a program serves.
+//! What the file system of a folder is like: whether other machines share it, or a program serves
+//! it, and whether it is full.
 
-use rustix::fs::{OFlags, fstatfs};
+use rustix::fs::{OFlags, fstatfs, fstatvfs};
 
 use super::real::{Real, name, open_folder};
 
@@ -27,5 +28,13 @@ impl Real {
         let found = opened.and_then(|opened| fstatfs(&opened));
         // Some machines have signed numbers of 32 bits here.
         found.is_ok_and(|found| REMOTE.contains(&(found.f_type as u64 & 0xffff_ffff)))
+    }
+
+    /// Less than a sixty-fourth is free for this user: a folder that fills up fails one job after
+    /// the other long before the last block has gone.
+    pub(super) fn is_full_folder(&self, folder: &[u8]) -> bool {
+        let opened = open_folder(self.root(), name(folder), OFlags::empty());
+        let found = opened.and_then(|opened| fstatvfs(&opened));
+        found.is_ok_and(|found| found.f_blocks > 0 && found.f_bavail < found.f_blocks / 64)
     }
 }
