@@ -2,6 +2,7 @@
 
 use super::ast::{Ast, Filter, FilterKind, ItemKind, Name, NamedWord, Rule};
 use super::diag::Diag;
+use super::names::is_name;
 use super::nearest::distance;
 
 /// Reports and mends them, where no item of the file has such a name.
@@ -86,7 +87,8 @@ fn suspect(rule: &Rule) -> Option<(usize, &'static str)> {
         .iter()
         .enumerate()
         .find_map(|(at, word)| {
-            let text = word.bare()?;
+            // Any other word is a path.
+            let text = word.bare().filter(|text| is_name(text))?;
             let keywords = ["suffix", "match", "regex", "with", "using"];
             let near = |keyword: &&str| {
                 text.len().abs_diff(keyword.len()) <= 1 && distance(text, keyword) == 1

@@ -126,3 +126,12 @@ fn a_backslash_at_a_lines_end_touches_no_word() {
         dump::diags("merge m: a - \\\nb")
     );
 }
+
+#[test]
+fn a_path_is_no_misspelt_keyword() {
+    let (_, diags) = parse(
+        FileId(0),
+        "merge m: a m.tch ./x -> b\ntransform t: a wit/ y -> b\n",
+    );
+    assert!(diags.is_empty(), "{diags:?}");
+}
