@@ -20,6 +20,12 @@ const LIST_BUFFER: usize = 64 * 1024;
 /// A file is read in pieces of so many bytes.
 const SCAN_BUFFER: usize = 256 * 1024;
 
+/// How files are opened. A pipe in the place of one must not be waited for: signals would not end
+/// the run meanwhile.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
+
 /// The files below a folder, and all others by their absolute paths.
 #[derive(Debug)]
 pub struct Real {
@@ -119,9 +125,7 @@ impl Disk for Real {
     }
 
     fn scan(&self, path: &[u8], piece: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        // A pipe in the place of a file must not be waited for.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = fs::openat(&self.root, name(path), flags, Mode::empty())?;
+        let opened = fs::openat(&self.root, name(path), READ, Mode::empty())?;
         let mut file = File::from(opened);
         let mut buffer = vec![0; SCAN_BUFFER];
         loop {
@@ -179,8 +183,7 @@ impl Disk for Real {
     }
 
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let opened = fs::openat(&self.root, name(path), flags, Mode::empty())?;
+        let opened = fs::openat(&self.root, name(path), READ, Mode::empty())?;
         let mut bytes = Vec::new();
         File::from(opened).read_to_end(&mut bytes)?;
         Ok(bytes)

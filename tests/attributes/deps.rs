@@ -167,3 +167,15 @@ fn an_older_file_in_the_place_of_one_that_was_read_is_seen() {
     project.touch("inc");
     assert_eq!(project.planned(&["--checksum-level", "4"]), [""; 0]);
 }
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let project =
+        Project::new("[deps out.d]\noriginate a -> out\n    echo x > {output}; mkfifo out.d\n");
+    let start = std::time::Instant::now();
+    project
+        .flow(&["run"])
+        .expect(1)
+        .says(&["`out.d` holds no Makefile rule"]);
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+}
