@@ -8,7 +8,7 @@
 mod search;
 
 use super::class::Class;
-use super::template::{Place, is_on_name_alone, placed, text_of};
+use super::template::{Place, placed, text_of};
 use super::{Capture, Filter, Part, Pattern, PatternError, alternatives};
 
 pub use search::intersects;
@@ -112,8 +112,14 @@ impl Shape {
                 lines: Some(vec![Line::of_suffix(suffix)]),
             },
             // It was compiled, so its classes and braces are in order; if not, anything is safe.
-            Filter::Template(template) => Shape::of_pattern(template.pattern(), Role::Template)
-                .unwrap_or_else(|_| Shape::anything()),
+            Filter::Template(template) => {
+                let mut shape = Shape::of_pattern(template.pattern(), Role::Template)
+                    .unwrap_or_else(|_| Shape::anything());
+                if template.is_on_name_alone() {
+                    shape.add_folders();
+                }
+                shape
+            }
         }
     }
 
@@ -128,15 +134,20 @@ impl Shape {
             for (part, place) in placed(&word.0, true) {
                 add_steps(part, place, role, &mut steps)?;
             }
-            if role == Role::Template && is_on_name_alone(pattern) {
-                let folders = [any(ByteSet::all()), Step::Byte(b'/')];
-                lines.push(Line::new(
-                    folders.into_iter().chain(steps.clone()).collect(),
-                ));
-            }
             lines.push(Line::new(steps));
         }
         Ok(Shape { lines: Some(lines) })
+    }
+
+    /// The same names in any folder, too.
+    fn add_folders(&mut self) {
+        let Some(lines) = &mut self.lines else { return };
+        let inside = |line: &Line| {
+            let folders = [any(ByteSet::all()), Step::Byte(b'/')];
+            Line::new(folders.into_iter().chain(line.steps.clone()).collect())
+        };
+        let more: Vec<Line> = lines.iter().map(inside).collect();
+        lines.extend(more);
     }
 }
 

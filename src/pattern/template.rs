@@ -43,6 +43,8 @@ struct Spans {
 
 impl Template {
     pub(super) fn new(pattern: &Pattern) -> Result<Template, PatternError> {
+        // As it was written: in `./{s}` the `/` says that the whole path is meant.
+        let on_name_alone = is_on_name_alone(pattern);
         let pattern = normalized(pattern);
         for part in &pattern.0 {
             let Part::OneOf(choices) = part else { continue };
@@ -60,7 +62,7 @@ impl Template {
             Way::Regex(compile(&source)?, names)
         };
         Ok(Template {
-            on_name_alone: is_on_name_alone(&pattern),
+            on_name_alone,
             way,
             pattern,
         })
@@ -69,6 +71,11 @@ impl Template {
     /// What it was made from.
     pub(super) fn pattern(&self) -> &Pattern {
         &self.pattern
+    }
+
+    /// Whether it is laid on the file name, whatever folder that is in.
+    pub(super) fn is_on_name_alone(&self) -> bool {
+        self.on_name_alone
     }
 
     /// Whether the template fits; what it captures is appended to `captures`.
@@ -118,7 +125,7 @@ fn normalized(pattern: &Pattern) -> Pattern {
 }
 
 /// True when a template of these parts is laid on the file name alone.
-pub(super) fn is_on_name_alone(pattern: &Pattern) -> bool {
+fn is_on_name_alone(pattern: &Pattern) -> bool {
     !pattern.leaves().any(|part| match part {
         Part::Text(text) => text.contains(&b'/'),
         Part::Capture(capture) => capture.spans_folders,

@@ -47,6 +47,8 @@ fn one_file_for_all_or_none() {
         ("{a,b}{s}", "{c,d}*", "suffix x", false),
         ("{s}.txt", "[a-c]*", "match {x:[0-9]+}.txt", true),
         ("./a/{s}", "a//*", "match a/{s}", true),
+        ("d/{s}", "d/*", "match {x}.fq", true),
+        ("d/{s}", "d/*", "match ./{x}.fq", false),
         // One character, which may have several bytes, is no two: yes is the safe side.
         ("{**z}", "?", "match {u}{v}", true),
     ];

@@ -249,3 +249,10 @@ fn a_character_is_never_cut_in_two() {
     assert_eq!(taken("ä".as_bytes()), None);
     assert_eq!(taken(b"\xc3\xff"), Some(vec![0..1, 1..2]));
 }
+
+#[test]
+fn a_slash_that_cleaning_takes_away_still_means_the_whole_path() {
+    assert_eq!(captured("./{s}.fq", b"a.fq").as_deref(), Some("s=a"));
+    assert_eq!(captured("./{s}.fq", b"d/a.fq"), None);
+    assert_eq!(captured("{s}.fq", b"d/a.fq").as_deref(), Some("s=a"));
+}
