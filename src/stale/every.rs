@@ -28,6 +28,10 @@ pub fn every(
         job,
     };
     let mut seen = HashSet::from([deciding]);
+    if let Reason::InputGone(path) = deciding {
+        // The same, as a comparison finds it.
+        seen.insert(Reason::InputChanged(path));
+    }
     let mut reasons = vec![deciding];
     look.collect(history, &mut |reason| {
         if seen.insert(reason) {

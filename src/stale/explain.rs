@@ -62,7 +62,7 @@ pub fn explain(
             let old = past.outputs().find(|file| file.path == plan.path(path));
             file(judge, path, old.map(|file| (file.time, file.size)))
         }
-        Reason::InputChanged(path) => {
+        Reason::InputChanged(path) | Reason::InputGone(path) => {
             let mut old = past.inputs().chain(past.found());
             let old = old.find(|file| file.path == plan.path(path));
             file(judge, path, old.map(|file| (file.time, file.size)))

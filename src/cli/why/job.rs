@@ -170,6 +170,7 @@ impl Why<'_> {
             } => {
                 let what = match reason {
                     Reason::OutputChanged(_) => "is not as the job made it",
+                    Reason::InputGone(_) => "was read by it, and is gone",
                     _ if new.is_none() => "was an input and is not there",
                     _ => "was changed",
                 };
