@@ -96,7 +96,7 @@ impl Judge {
         self.need_before(plan, wanted, certain);
     }
 
-    /// As [`Judge::need_gone`], for one job that turned out to run. Whether any job has to run
+    /// As `need_gone`, for one job that turned out to run. Whether any job has to run
     /// before it now.
     pub fn need_for(&mut self, plan: &Plan, wanted: &Wanted, job: JobId) -> bool {
         self.need_before(plan, wanted, vec![job])
