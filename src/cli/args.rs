@@ -248,7 +248,7 @@ pub(super) struct ForceArgs {
     /// Run everything whatever its state
     #[arg(short = 'B', long)]
     pub always_make: bool,
-    /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params (default: 3)
+    /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params, 4 contents (default: 3)
     ///
     /// [env: FLOW_CHECKSUM_LEVEL]
     #[arg(long, value_name = "LEVEL", hide_short_help = true)]

@@ -29,7 +29,7 @@ pub(super) struct AskArgs {
     pub set: SetArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params (default: 3)
+    /// What makes a job stale: 0 times, 1 records, 2 recipes, 3 params, 4 contents (default: 3)
     ///
     /// [env: FLOW_CHECKSUM_LEVEL]
     #[arg(long, value_name = "LEVEL", hide_short_help = true)]
