@@ -3,16 +3,17 @@
 //!
 //! A regular expression that lets the two differ goes first: most paths that do not fit end there.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use regex::bytes::Regex;
+use rustc_hash::FxHashSet;
 
 use super::template::{capture_regex, compile, part_regex, placed, text_of};
 use super::{Capture, NameId, Part, Pattern, PatternError};
 
 /// Each one multiplies what there is to try.
 const MAX_REPEATED: usize = 4;
+const MAX_GLOBS: usize = 8;
 
 /// A template with a repeated name, compiled.
 #[derive(Clone, Debug)]
@@ -54,8 +55,11 @@ impl Repeat {
         let mut takers: Vec<Taker> = Vec::new();
         for (part, place) in placed(&pattern.0, true) {
             let source = part_regex(part, place)?;
-            takers.push(match part {
+            superset += &source;
+            let taker = match part {
                 Part::Text(text) => Taker::Text(text_of(text, place).to_vec()),
+                Part::Star => Taker::First(None, Allowed::stars(false)),
+                Part::DoubleStar if !place.is_folders() => Taker::First(None, Allowed::stars(true)),
                 Part::Capture(capture) => {
                     let name = Some(capture.name);
                     let is_first =
@@ -67,8 +71,17 @@ impl Repeat {
                     }
                 }
                 _ => Taker::First(None, Allowed::glob(&source)?),
-            });
-            superset += &source;
+            };
+            // Stars that touch are one: however they share it, they take the same.
+            if let (Some(Taker::First(None, left)), Taker::First(None, right)) =
+                (takers.last_mut(), &taker)
+                && left.is_stars()
+                && right.is_stars()
+            {
+                left.spans_folders |= right.spans_folders;
+                continue;
+            }
+            takers.push(taker);
         }
         let mut bound = vec![Vec::new(); takers.len()];
         let mut repeated = Vec::new();
@@ -87,6 +100,11 @@ impl Repeat {
         }
         if repeated.len() > MAX_REPEATED {
             let message = format!("more than {MAX_REPEATED} captures stand twice");
+            return Err(PatternError::new(message));
+        }
+        let is_glob = |taker: &&Taker| matches!(taker, Taker::First(None, _));
+        if takers.iter().filter(is_glob).count() > MAX_GLOBS {
+            let message = format!("more than {MAX_GLOBS} globs beside a capture that stands twice");
             return Err(PatternError::new(message));
         }
         Ok(Repeat {
@@ -120,12 +138,14 @@ impl Repeat {
     /// What each taker takes: of all ways that fit, the one that gives the first takers the most.
     fn search(&self, text: &[u8]) -> Option<Vec<Range<usize>>> {
         // A taker, where it would begin, and the bound texts that it and the rest depend on.
-        let mut failed: HashSet<Vec<usize>> = HashSet::new();
+        let mut failed: FxHashSet<[usize; 2 + 2 * MAX_REPEATED]> = FxHashSet::default();
         let key = |taken: &[Range<usize>], start: usize| {
-            let open = self.bound[taken.len()].iter();
-            let bound = open.flat_map(|&first| [taken[first].start, taken[first].end]);
-            let here = [taken.len(), start];
-            here.into_iter().chain(bound).collect::<Vec<usize>>()
+            let mut key = [0; 2 + 2 * MAX_REPEATED];
+            (key[0], key[1]) = (taken.len(), start);
+            for (n, &first) in self.bound[taken.len()].iter().enumerate() {
+                (key[2 + 2 * n], key[3 + 2 * n]) = (taken[first].start, taken[first].end);
+            }
+            key
         };
         let mut taken: Vec<Range<usize>> = Vec::new();
         let mut frames = vec![self.open(text, &taken, 0)];
@@ -210,6 +230,21 @@ impl Allowed {
             min_len: usize::from(capture.constraint.is_none()),
             constraint,
         })
+    }
+
+    /// What `*` takes, or `**` that stands for more than whole folders.
+    fn stars(spans_folders: bool) -> Allowed {
+        Allowed {
+            spans_folders,
+            is_lazy: false,
+            min_len: 0,
+            constraint: None,
+        }
+    }
+
+    /// Of a taker without a name: whether it is stars.
+    fn is_stars(&self) -> bool {
+        self.constraint.is_none()
     }
 
     fn glob(source: &str) -> Result<Allowed, PatternError> {

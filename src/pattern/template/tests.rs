@@ -76,6 +76,10 @@ fn a_template_fits_the_whole_path() {
         ("x/{s}.{fq,fastq}", "x/a.fastq", Some("s=a")),
         ("{s}[._]R?.fq", "a_R1.fq", Some("s=a")),
         ("{s}/*/{s}.fq", "a/x/a.fq", Some("s=a")),
+        // Stars that touch are one, beside a name that stands twice too.
+        ("{s}****/{s}*.fq", "ab/x/a/abc.fq", Some("s=ab")),
+        ("{s}***.{s}", "a/b.a", Some("s=a")),
+        ("{s}**.{s}", "a.a", Some("s=a")),
     ];
     for (template, path, expected) in cases {
         let found = captured(template, path.as_bytes());
@@ -112,6 +116,10 @@ fn what_is_wrong_with_a_template_is_told() {
         error("{a}{b}{c}{d}{e}/{a}{b}{c}{d}{e}").message,
         "more than 4 captures stand twice"
     );
+    assert_eq!(
+        error("{a}/*1*2*3*4*5*6*7*8*9/{a}").message,
+        "more than 8 globs beside a capture that stands twice"
+    );
 }
 
 #[test]
@@ -122,6 +130,7 @@ fn a_long_name_is_not_tried_for_ever() {
     assert_eq!(captured("{a}x{b}y{c}z{a}c", &path), None);
     let found = captured("{a}{b}{a}b", &path).unwrap();
     assert_eq!(found.len(), "a= b=".len() + 99 + 2);
+    assert_eq!(captured("*a*a*{n}*a*a{n}c", &path[170..]), None);
 }
 
 /// All ways a template can fit, tried in order: the first captures longest.
