@@ -25,7 +25,7 @@ use crate::history::output::Writer;
 use crate::history::{self, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::Context;
-use crate::run::{self, Hands, Interrupt, Setup, Sink, Summary};
+use crate::run::{self, Hands, Interrupt, MachineClock, Setup, Sink, Summary};
 use crate::ui::{Detail, Lines, LinesOptions};
 
 pub fn run(
@@ -130,8 +130,9 @@ pub fn run(
         owed: Box::new(owed),
         executor: Box::new(executor),
         inbox,
+        clock: Box::new(MachineClock::start()),
         sinks,
-        log: Writer::new(&opened.state, id),
+        log: Box::new(Writer::new(&opened.state, id)),
         fence: Box::new(move || {
             local::end_marked(&mark)
                 .map(drop)

@@ -37,7 +37,12 @@ impl Kind {
     }
 }
 
-/// Writes one run's output.
+/// Keeps what the jobs of one run print.
+pub trait Log {
+    fn write(&mut self, kind: Kind, key: &[u8], attempt: u32, text: &[u8]) -> anyhow::Result<()>;
+}
+
+/// Keeps it in a file.
 #[derive(Debug)]
 pub struct Writer {
     folder: PathBuf,
@@ -59,15 +64,11 @@ impl Writer {
     pub fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.log", self.run))
     }
+}
 
+impl Log for Writer {
     /// Appends a record; the file is made with the first.
-    pub fn write(
-        &mut self,
-        kind: Kind,
-        key: &[u8],
-        attempt: u32,
-        text: &[u8],
-    ) -> anyhow::Result<()> {
+    fn write(&mut self, kind: Kind, key: &[u8], attempt: u32, text: &[u8]) -> anyhow::Result<()> {
         let path = self.path();
         let context = || format!("write `{}`", path.display());
         let file = match &mut self.file {

@@ -12,7 +12,7 @@ use super::ask::{
     Answer, Ask, Because, Counts, Ending, How, JobAnswer, Named, Now, Progress, Question, Short,
     Try, Wait,
 };
-use super::{Engine, Interrupt, Node, Running, deps};
+use super::{Engine, Interrupt, Node, Running};
 use crate::plan::JobId;
 use crate::plan::want::Wanted;
 use crate::sched::{self, JobIdx, State};
@@ -168,7 +168,7 @@ impl Moment<'_, '_> {
             job: name.job,
             rule: name.rule,
             state: self.short(job),
-            for_s: running.map(|running| age(running)),
+            for_s: running.map(|running| self.age(running)),
             has: None,
         }
     }
@@ -309,13 +309,13 @@ impl Moment<'_, '_> {
             attempt: self.run.sched.attempt(idx),
             tries: self.run.sched.max_tries(idx),
             pid: running.and_then(|running| running.pid),
-            for_s: running.map_or(0.0, |running| age(running)),
+            for_s: running.map_or(0.0, |running| self.age(running)),
         }
     }
-}
 
-/// How long a try has run, in seconds.
-fn age(running: &Running) -> f64 {
-    let ns = deps::clock().0.saturating_sub(running.began.0);
-    ns.max(0) as f64 / 1e9
+    /// How long a try has run, in seconds.
+    fn age(&self, running: &Running) -> f64 {
+        let ns = self.run.time_of_day().0.saturating_sub(running.began.0);
+        ns.max(0) as f64 / 1e9
+    }
 }

@@ -1,22 +1,13 @@
 //! What a job says that it has read: the Makefile rule of `deps`, once it has run.
 
-use std::time::SystemTime;
-
 use bstr::{BString, ByteSlice};
 
 use super::start::engine;
 use super::{Engine, Running};
-use crate::disk::Time;
 use crate::event::Failure;
 use crate::pattern::clean;
 use crate::plan::JobId;
 use crate::stale::depfile;
-
-/// The time by this machine's clock.
-pub(super) fn clock() -> Time {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Time(since.map_or(0, |since| since.as_nanos() as i64))
-}
 
 impl Engine<'_> {
     /// Removes the file of an earlier try: what it says must not be taken for what this one reads.

@@ -165,7 +165,7 @@ impl Engine<'_> {
             self.judge.facts.keep(*path, *stat);
         }
         let ran = Now {
-            ended_ms: jiff::Timestamp::now().as_millisecond() as u64,
+            ended_ms: self.clock.now().as_millisecond() as u64,
             wall_ms: Some((usage.wall_s * 1000.0) as u64),
             max_rss_kib: usage.max_rss_kib,
             ..Now::default()

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::given::Gpus;
 use super::late::Left;
@@ -55,6 +55,7 @@ impl<'a> Engine<'a> {
             owed: setup.owed,
             executor: setup.executor,
             inbox: setup.inbox,
+            clock: setup.clock,
             sinks: setup.sinks,
             log: setup.log,
             fence: setup.fence,
@@ -82,7 +83,6 @@ impl<'a> Engine<'a> {
             n_stands_passed: 0,
             actions: Vec::new(),
             wake_at: None,
-            started: Instant::now(),
             interrupt: None,
             n_interrupts: 0,
             tally: Tally::default(),
@@ -155,7 +155,7 @@ impl<'a> Engine<'a> {
         if let Err(error) = self.history.close() {
             self.lost.get_or_insert(format!("{error:#}"));
         }
-        self.tally.wall_s = self.started.elapsed().as_secs_f64();
+        self.tally.wall_s = self.now().as_secs_f64();
         let tally = self.tally;
         self.emit(EventKind::RunFinished(tally));
         Summary {
@@ -272,12 +272,12 @@ impl<'a> Engine<'a> {
     }
 
     /// Waits for the next message, and takes in all that have come.
-    fn wait(&mut self) {
+    pub(super) fn wait(&mut self) {
         let now = self.now();
         let next = self.wake_at.into_iter().chain(self.next_deadline());
         let next = next.chain(self.next_look()).min();
         let until = next.map_or(TICK, |at| at.saturating_sub(now).min(TICK));
-        match self.inbox.recv_timeout(until) {
+        match self.clock.wait(&self.inbox, until) {
             Ok(msg) => self.take(msg),
             Err(RecvTimeoutError::Timeout) => {
                 let now = self.now();
@@ -285,8 +285,9 @@ impl<'a> Engine<'a> {
                     self.wake_at = None;
                     self.sched.tell(now, sched::Msg::TimePassed);
                 }
+                let time = self.clock.now();
                 for sink in &mut self.sinks {
-                    sink.tick(jiff::Timestamp::now());
+                    sink.tick(time);
                 }
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -444,11 +445,11 @@ impl<'a> Engine<'a> {
         if self.executor.signal(None, Signal::Kill).is_err() {
             return;
         }
-        let end = Instant::now() + PATIENCE;
+        let end = self.now() + PATIENCE;
         // One that waits for its outputs has no process.
         while self.running.values().any(|try_| try_.late.is_none()) {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.inbox.recv_timeout(left) {
+            let left = end.saturating_sub(self.now());
+            match self.clock.wait(&self.inbox, left) {
                 Ok(Msg::Report(Report::Ended { task, .. })) => {
                     if let Some(running) = self.running.remove(&task) {
                         self.cut_off(&running);

@@ -9,6 +9,7 @@ mod answer;
 pub mod ask;
 mod end;
 mod check;
+mod clock;
 mod deps;
 mod engine;
 mod errand;
@@ -29,7 +30,7 @@ pub mod touch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 
@@ -37,7 +38,7 @@ use crate::dense::{Id, Table};
 use crate::disk::{Stat, Time};
 use crate::event::{Event, EventKind, Tally};
 use crate::exec::{self, Executor, TaskId};
-use crate::history::output::Writer;
+use crate::history::output::Log;
 use crate::history::{History, Owed};
 use crate::lang::{Diag, Sources};
 use crate::plan::want::Wanted;
@@ -47,6 +48,7 @@ use crate::stale::Judge;
 use crate::workflow::RuleId;
 
 pub use check::{Commands, Hands};
+pub use clock::{Clock, MachineClock};
 pub use given::Given;
 pub use render::{Rendered, render};
 
@@ -118,8 +120,9 @@ pub struct Setup<'a> {
     pub history: Box<dyn History + 'a>,
     pub executor: Box<dyn Executor + 'a>,
     pub inbox: Receiver<Msg>,
+    pub clock: Box<dyn Clock + 'a>,
     pub sinks: Vec<Box<dyn Sink + 'a>>,
-    pub log: Writer,
+    pub log: Box<dyn Log + 'a>,
     /// Ends what an executor that is lost has left running.
     pub fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     /// Stops this process until it is told to go on.
@@ -177,7 +180,7 @@ struct Running {
     /// The Makefile rule that it writes, and its folder; empty for none.
     deps: BString,
     dir: BString,
-    /// When it began, by this machine's clock.
+    /// When it began, by the time of day.
     began: Time,
     /// Files that take what it prints, standard error first.
     printed: Vec<BString>,
@@ -202,8 +205,9 @@ struct Engine<'a> {
     history: Box<dyn History + 'a>,
     executor: Box<dyn Executor + 'a>,
     inbox: Receiver<Msg>,
+    clock: Box<dyn Clock + 'a>,
     sinks: Vec<Box<dyn Sink + 'a>>,
-    log: Writer,
+    log: Box<dyn Log + 'a>,
     fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
     suspend: Box<dyn Fn() + 'a>,
     explain: ask::Explain<'a>,
@@ -238,7 +242,6 @@ struct Engine<'a> {
     n_stands_passed: usize,
     actions: Vec<sched::Action>,
     wake_at: Option<Duration>,
-    started: Instant,
     interrupt: Option<Interrupt>,
     n_interrupts: u32,
     tally: Tally,
@@ -261,13 +264,18 @@ struct Barrier {
 impl Engine<'_> {
     /// Time since the run began.
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.clock.elapsed()
+    }
+
+    /// The time of day, as files have it.
+    fn time_of_day(&self) -> Time {
+        Time(self.clock.now().as_nanosecond() as i64)
     }
 
     fn emit(&mut self, kind: EventKind) {
         self.tally.add(&kind);
         let event = Event {
-            time: jiff::Timestamp::now(),
+            time: self.clock.now(),
             kind,
         };
         for sink in &mut self.sinks {

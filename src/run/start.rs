@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Engine, Given, Rendered, Running, deps, render};
+use super::{Engine, Given, Rendered, Running, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
@@ -37,7 +37,7 @@ impl Engine<'_> {
             tmp: None,
             deps: BString::default(),
             dir: BString::default(),
-            began: deps::clock(),
+            began: self.time_of_day(),
             printed: Vec::new(),
             gpus: Vec::new(),
             deadline: None,

@@ -18,7 +18,7 @@ use flow::lang::{Diag, Sources, parse};
 use flow::pattern::Listing;
 use flow::plan::want::Wanted;
 use flow::plan::{Context, Plan};
-use flow::run::{self, Msg, Options, Setup, Sink, outputs};
+use flow::run::{self, MachineClock, Msg, Options, Setup, Sink, outputs};
 use flow::stale::problem::missing_inputs;
 use flow::stale::{Forced, Judge, Level, settle};
 use flow::workflow::Workflow;
@@ -149,8 +149,9 @@ impl Project {
                 sender,
             }),
             inbox,
+            clock: Box::new(MachineClock::start()),
             sinks: vec![Box::new(Ear(heard.clone()))],
-            log: Writer::new(&self.state, id),
+            log: Box::new(Writer::new(&self.state, id)),
             fence: Box::new(|| Ok(())),
             suspend: Box::new(|| ()),
             explain: Box::new(|_, _, _, _, _, _| unreachable!("nobody asks")),

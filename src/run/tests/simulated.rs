@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::plan::Context;
 use crate::plan::tests::world::World;
 use crate::run::ask::Because;
 use crate::run::outputs::Store;
-use crate::run::{self, Engine, Interrupt, Msg, Setup, Sink};
+use crate::run::{self, Clock, Engine, Interrupt, Msg, Setup, Sink};
 use crate::stale::tests::{Judged, judge};
 
 /// How the run is to be.
@@ -91,6 +92,23 @@ impl Executor for Shared {
 
     fn signal(&mut self, task: Option<crate::exec::TaskId>, signal: Signal) -> anyhow::Result<()> {
         self.0.borrow_mut().signal(task, signal)
+    }
+}
+
+/// Time as the executor has it. Nothing comes by the inbox.
+struct SimClock(Rc<RefCell<Sim>>);
+
+impl Clock for SimClock {
+    fn elapsed(&self) -> Duration {
+        self.0.borrow().now()
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH + self.elapsed()
+    }
+
+    fn wait(&self, inbox: &Receiver<Msg>, _: Duration) -> Result<Msg, RecvTimeoutError> {
+        inbox.try_recv().map_err(|_| RecvTimeoutError::Timeout)
     }
 }
 
@@ -283,11 +301,12 @@ fn drive(
         owed: Box::new(crate::history::OwedFile::default()),
         executor: Box::new(Shared(Rc::clone(&sim))),
         inbox,
+        clock: Box::new(SimClock(Rc::clone(&sim))),
         sinks: vec![Box::new(Listener {
             told,
             sim: Rc::clone(&sim),
         })],
-        log: Writer::new(logs.path(), "run".into()),
+        log: Box::new(Writer::new(logs.path(), "run".into())),
         fence: Box::new(|| Ok(())),
         suspend: Box::new(|| {}),
         explain: Box::new(|_, _, _, _, _, reason| Because {
