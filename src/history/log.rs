@@ -5,6 +5,7 @@
 //! A reader that finds a bad record looks for the next mark. The salt is random, so that no file
 //! name can be made to look like a record.
 
+use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -162,10 +163,48 @@ fn checksum(salt: u64, payload: &[u8]) -> [u8; 8] {
         .expect("a hash is longer")
 }
 
-/// Appends records to a file.
+/// What a log is written to: a file, or a twin in memory.
+pub trait Medium: Debug {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Takes back what is behind this length.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Waits until all that was written is on the disk.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Medium for File {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Write::write_all(self, bytes)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl Medium for Box<dyn Medium> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_all(bytes)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        (**self).cut(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        (**self).sync()
+    }
+}
+
+/// Appends records.
 #[derive(Debug)]
-pub struct Writer {
-    file: File,
+pub struct Writer<M = File> {
+    medium: M,
     salt: u64,
     /// Where the next record goes.
     end: u64,
@@ -195,25 +234,19 @@ impl Writer {
         for payload in records {
             put(&mut bytes, salt, payload);
             if bytes.len() > 1 << 20 {
-                file.write_all(&bytes)?;
+                Write::write_all(&mut file, &bytes)?;
                 end += bytes.len() as u64;
                 bytes.clear();
             }
         }
-        file.write_all(&bytes)?;
+        Write::write_all(&mut file, &bytes)?;
         end += bytes.len() as u64;
         file.sync_data()?;
         std::fs::rename(&new, path)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        bytes.clear();
-        Ok(Writer {
-            file,
-            salt,
-            end,
-            buffer: bytes,
-        })
+        Ok(Writer::over(file, salt, end))
     }
 
     /// Goes on with a file that was found whole, `end` bytes long.
@@ -221,12 +254,29 @@ impl Writer {
         let mut open = OpenOptions::new();
         let mut file = open.write(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
         file.seek(SeekFrom::Start(end))?;
-        Ok(Writer {
-            file,
-            salt: found.salt,
+        Ok(Writer::over(file, found.salt, end))
+    }
+
+    /// The file, for whoever sees to it that it reaches the disk.
+    pub fn file(&self) -> io::Result<File> {
+        self.medium.try_clone()
+    }
+
+    /// The same, where it does not matter that it is a file.
+    pub fn boxed(self) -> Writer<Box<dyn Medium>> {
+        Writer::over(Box::new(self.medium), self.salt, self.end)
+    }
+}
+
+impl<M: Medium> Writer<M> {
+    /// Goes on with what has this salt and is `end` bytes long.
+    pub fn over(medium: M, salt: u64, end: u64) -> Writer<M> {
+        Writer {
+            medium,
+            salt,
             end,
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Appends records with one write; after an error nothing of them is left.
@@ -235,10 +285,9 @@ impl Writer {
         for payload in payloads {
             put(&mut self.buffer, self.salt, payload);
         }
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        if let Err(error) = self.medium.write_all(&self.buffer) {
             // A torn record in the middle would cost the next one its readers' trust.
-            self.file.set_len(self.end)?;
-            self.file.seek(SeekFrom::Start(self.end))?;
+            self.medium.cut(self.end)?;
             return Err(error);
         }
         self.end += self.buffer.len() as u64;
@@ -247,7 +296,7 @@ impl Writer {
 
     /// Waits until all that was appended is on the disk.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.medium.sync()
     }
 
     /// How far the file goes by now.
@@ -256,11 +305,6 @@ impl Writer {
             salt: self.salt,
             length: self.end,
         }
-    }
-
-    /// The file, for whoever sees to it that it reaches the disk.
-    pub fn file(&self) -> io::Result<File> {
-        self.file.try_clone()
     }
 }
 

@@ -6,7 +6,7 @@
 
 pub mod contents;
 pub mod discovered;
-mod extent;
+pub mod extent;
 pub mod holder;
 pub mod lock;
 mod marker;
@@ -15,6 +15,7 @@ pub mod notes;
 pub mod output;
 pub mod owed;
 pub mod past;
+pub mod place;
 pub mod runs;
 pub mod store;
 mod sync;

@@ -18,8 +18,9 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::extent::Extent;
-use super::log::{self, Found, Unreadable, Writer};
+use super::log::{self, Found, Medium, Unreadable, Writer};
 use super::past::{Now, Past, put_text, take_text};
+use super::place::{AtPath, Place};
 use super::sync::Syncer;
 use super::{History, Last, LastTry, Run};
 
@@ -63,8 +64,10 @@ pub struct Store {
     /// Records of runs, the oldest first.
     runs: Vec<Range<usize>>,
     found: Found,
-    writer: Option<Writer>,
+    writer: Option<Writer<Box<dyn Medium>>>,
     syncer: Option<Syncer>,
+    /// This start of the machine: what was written since is not lost while it runs.
+    boot: Vec<u8>,
     /// The boot on which a run began that did not end.
     open_on: Option<Range<usize>>,
     /// Records may be lost: of a job that is not known nothing can be said.
@@ -82,7 +85,7 @@ fn hash(key: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Names this start of the machine: what was written since is not lost while it runs.
+/// Names this start of the machine.
 fn this_boot() -> Vec<u8> {
     std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
@@ -102,13 +105,25 @@ impl Store {
     /// Reads the history of a state folder; writes nothing.
     pub fn read(state: &Path) -> anyhow::Result<Store> {
         let path = state.join("history");
+        let known = Extent::read(&path);
+        let found = log::read(&path);
+        Store::found(path, this_boot(), known, found)
+    }
+
+    /// The history that was found at a path, when an earlier run had left it so long.
+    pub fn found(
+        path: PathBuf,
+        boot: Vec<u8>,
+        known: Option<Extent>,
+        found: Result<Found, Unreadable>,
+    ) -> anyhow::Result<Store> {
         let shown = path.display().to_string();
         let mut store = Store {
             path,
+            boot,
             ..Store::default()
         };
-        let known = Extent::read(&store.path);
-        let mut found = match log::read(&store.path) {
+        let mut found = match found {
             Ok(found) => found,
             Err(Unreadable::Newer(version)) => bail!(
                 "`{shown}` was written by a newer flow (version {version} of the file): \
@@ -156,7 +171,7 @@ impl Store {
         // Whoever makes the file has something to tell: what it told is gone.
         store.has_lost |= store.found.records.is_empty() && !store.bytes.is_empty();
         if let Some(boot) = &store.open_on
-            && store.bytes[boot.clone()] != *this_boot()
+            && store.bytes[boot.clone()] != store.boot
         {
             store.has_lost = true;
         }
@@ -288,22 +303,28 @@ impl Store {
             keep_aside(&path, &path.with_extension(format!("damaged-{now}")))
                 .with_context(context)?;
         }
+        let place = AtPath::new(&path);
+        self.begin_in(&place).with_context(context)?;
+        self.syncer = place.syncer();
+        Ok(())
+    }
+
+    /// Begins to write, once a damaged file is out of the way.
+    pub fn begin_in(&mut self, place: &dyn Place) -> io::Result<()> {
         let live = self.live();
         let n_live: usize = live.iter().map(Range::len).sum();
         let is_wasteful = self.bytes.len() > WORTH_COMPACTING && n_live < self.bytes.len() / 2;
         let goes_on = self.found.is_whole() && self.damage.is_none() && !is_wasteful;
-        let writer = if goes_on {
-            Writer::append_to(&self.path, &self.found, self.bytes.len() as u64)
+        let mut writer = if goes_on {
+            place.append_to(&self.found, self.bytes.len() as u64)?
         } else {
             let lost = self.is_doubtful().then_some(&[LOST][..]);
             let live = live.into_iter().map(|range| &self.bytes[range]);
-            Writer::create(&self.path, lost.into_iter().chain(live))
+            place.create(&mut lost.into_iter().chain(live))?
         };
-        let mut writer = writer.with_context(context)?;
         if goes_on && self.has_lost {
-            writer.append([&[LOST][..]]).with_context(context)?;
+            writer.append([&[LOST][..]])?;
         }
-        self.syncer = Some(Syncer::start(writer.file().with_context(context)?));
         self.writer = Some(writer);
         Ok(())
     }
@@ -358,7 +379,7 @@ impl Store {
             let context = || format!("write `{}`", self.path.display());
             if !self.has_begun {
                 // On disk before anything runs, so that it is seen if all that follows is lost.
-                let began = [&[BEGAN], &this_boot()[..]].concat();
+                let began = [&[BEGAN], &self.boot[..]].concat();
                 writer
                     .append([&began[..]])
                     .and_then(|()| writer.sync())
