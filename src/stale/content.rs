@@ -19,15 +19,22 @@ pub(super) struct Read {
 /// The times of files move in steps of the kernel's clock, a few milliseconds; in nanoseconds.
 const STEP: i64 = 20_000_000;
 
-/// Reads the files, by as many threads as there are processors. `None` for one that cannot be read
-/// or that changes meanwhile.
+/// So many files or bytes are worth a thread: with fewer, starting it costs more than it saves.
+const WORTH_THREADS: (usize, u64) = (16, 1 << 20);
+
+/// Reads the files, many or large ones by as many threads as there are processors. `None` for one
+/// that cannot be read or that changes meanwhile.
 pub(super) fn read_all<'p>(
     disk: &dyn Disk,
     files: &[(PathId, Seen)],
     name: impl Fn(PathId) -> &'p [u8] + Sync,
 ) -> Vec<Option<Read>> {
     let mut found = vec![None; files.len()];
-    let n_threads = thread::available_parallelism().map_or(1, usize::from);
+    let n_bytes: u64 = files.iter().map(|(_, seen)| seen.stat.size).sum();
+    let n_threads = match files.len() >= WORTH_THREADS.0 || n_bytes >= WORTH_THREADS.1 {
+        true => thread::available_parallelism().map_or(1, usize::from),
+        false => 1,
+    };
     // Those not yet taken; a thread ends when there are none.
     let rest = Mutex::new(files.iter().zip(&mut found));
     let work = || {
