@@ -2,9 +2,18 @@
 
 use super::Project;
 
-/// Each job notes how many of its kind are at work, itself included.
-const CROWD: &str = "    mkdir at-{rule}-{output}\n    ls -d at-* | wc -l > {output}\n    \
-                     sleep 0.15\n    rmdir at-{rule}-{output}\n";
+/// Each job waits until `few` are at work, though not for ever, and notes how many there are.
+const CROWD: &str = r#"    mkdir at-{rule}-{output}
+    tries=0
+    while [ "$(ls -d at-* | wc -l)" -lt {few} ] && [ "$tries" -lt 200 ]; do
+        sleep 0.02
+        tries=$((tries + 1))
+    done
+    sleep 0.05
+    ls -d at-* | wc -l > {output}
+    sleep 0.05
+    rmdir at-{rule}-{output}
+"#;
 
 fn most_at_once(project: &Project, files: &[&str]) -> u32 {
     let counts = files.iter().map(|file| project.read(file));
@@ -31,7 +40,7 @@ fn a_named_limit_is_shared_by_all_rules_that_name_it() {
 #[test]
 fn a_number_limits_one_rule_and_several_limits_hold_at_once() {
     let project = Project::new(&format!(
-        "jobs_limit net = 3\n[jobs_limit net, jobs_limit 1]\noriginate one -> a b c\n{CROWD}"
+        "param few = 1\njobs_limit net = 3\n[jobs_limit net, jobs_limit 1]\noriginate one -> a b c\n{CROWD}"
     ));
     project.flow(&["run", "-j6"]).expect(0);
     assert_eq!(most_at_once(&project, &["a", "b", "c"]), 1);
@@ -39,7 +48,9 @@ fn a_number_limits_one_rule_and_several_limits_hold_at_once() {
 
 #[test]
 fn cores_are_counted_against_the_jobs_there_may_be() {
-    let project = Project::new(&format!("[cores 2]\noriginate one -> a b c d\n{CROWD}"));
+    let project = Project::new(&format!(
+        "param few = 2\n[cores 2]\noriginate one -> a b c d\n{CROWD}"
+    ));
     project.flow(&["run", "-j5"]).expect(0);
     assert_eq!(most_at_once(&project, &["a", "b", "c", "d"]), 2);
 }
