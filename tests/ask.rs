@@ -375,7 +375,7 @@ fn a_run_that_was_killed_is_over_and_the_next_one_says_so() {
     project
         .flow(&["run"])
         .expect(0)
-        .says(&[&note, "was cut off"]);
+        .says(&[&note, "was cut off: what it had begun runs again"]);
     let ended = project.flow(&["run"]).expect(0);
     assert!(!ended.err.contains("cut off"), "{}", ended.err);
 }
@@ -452,4 +452,18 @@ fn a_log_is_followed_from_before_the_job_prints_until_it_ends() {
     go(&project);
     end(run).expect(0);
     assert_eq!(end(follower).expect(0).out, "said twice\n");
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_began_a_job_has_nothing_to_run_again() {
+    let project = Project::new(
+        "[check \"touch judging; test ! -e slow || sleep 60\"]\noriginate a -> a\n    touch {output}\n",
+    );
+    project.write("a", "").write("slow", "");
+    let run = start(&project, &[], "judging");
+    signal(&run, Signal::KILL);
+    end(run).expect(137);
+    std::fs::remove_file(project.path("slow")).unwrap();
+    let ended = project.flow(&["run"]).expect(0).says(&["was cut off"]);
+    assert!(!ended.err.contains("had begun"), "{}", ended.err);
 }

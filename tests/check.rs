@@ -321,3 +321,14 @@ fn a_let_that_is_set_from_outside_is_told_to_be_one() {
         "make it a `param`",
     ]);
 }
+
+#[test]
+fn a_folder_that_is_not_there_makes_the_command_line_wrong() {
+    let project = Project::new("originate a -> a\n    touch {output}\n");
+    for command in ["check", "run", "plan", "list", "history", "stop"] {
+        let wrong = project.flow(&[command, "-C", "nosuch"]);
+        wrong.expect(2).says(&["go to the folder `nosuch`: "]);
+    }
+    let wrong = project.flow(&["run", "--workdir", "workflow.flow/x"]);
+    wrong.expect(2).says(&["find the folder `"]);
+}

@@ -484,3 +484,26 @@ fn a_folder_is_its_time_and_the_names_in_it() {
     assert_eq!(reasons(&project, &["--checksum-level", "4"]), [""; 0]);
     assert_eq!(reasons(&project, &[]), ["out: input_changed"]);
 }
+
+#[test]
+fn a_folder_counts_by_what_is_in_it_where_contents_count() {
+    let project =
+        Project::new("merge all: in/ -> out\n    cat {input}/f {input}/deep/g > {output}\n");
+    project.write("in/f", "f1\n").write("in/deep/g", "g1\n");
+    let four = ["run", "--checksum-level", "4"];
+    project.flow(&four).expect(0);
+    // The folder's own time and names stay, and so do the sizes.
+    for (file, text) in [("in/f", "f2\n"), ("in/deep/g", "g2\n")] {
+        project.write(file, text);
+        project.flow(&["run"]).expect(0);
+        assert!(
+            !project.read("out").contains(text),
+            "not at the default level"
+        );
+        project.flow(&four).expect(0);
+        assert!(project.read("out").contains(text));
+    }
+    project.touch("in/f");
+    let planned = project.planned(&["--checksum-level", "4"]);
+    assert_eq!(planned, [""; 0], "a touch changes no content");
+}

@@ -720,3 +720,41 @@ fn a_run_says_first_when_much_hangs_on_one_cause() {
     let ended = project.flow(&["run", "--set", "flag=y"]).expect(0);
     assert!(!ended.err.contains("because"), "{}", ended.err);
 }
+
+#[test]
+fn what_flow_keeps_is_its_users_alone_whatever_the_umask() {
+    use std::os::unix::fs::MetadataExt;
+    let project = fresh();
+    // An old output goes aside, what a failed try leaves to the trash, and `{tmp}` is used.
+    let fails = "cp {input} {tmp}/x; echo half > {output}; exit 1";
+    project.write(
+        "workflow.flow",
+        UPPER.replace("tr a-z A-Z", &format!("{fails}; tr")),
+    );
+    let mut command = std::process::Command::new("sh");
+    let open = [
+        "-c",
+        "umask 0; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_flow"),
+        "run",
+        "-k",
+    ];
+    command.args(open).current_dir(project.path(""));
+    assert_eq!(command.output().unwrap().status.code(), Some(1));
+    let mut folders = vec![project.path(".flow")];
+    let mut n_folders = 0;
+    while let Some(folder) = folders.pop() {
+        n_folders += 1;
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let is_folder = entry.file_type().unwrap().is_dir();
+            let mode = entry.metadata().unwrap().mode();
+            // What the job itself has made keeps its mode, inside folders that are closed.
+            if is_folder || !entry.path().starts_with(project.path(".flow/trash")) {
+                assert_eq!(mode & 0o077, 0, "{:?} {mode:o}", entry.path());
+            }
+            folders.extend(is_folder.then(|| entry.path()));
+        }
+    }
+    assert!(n_folders >= 3);
+}

@@ -1,7 +1,9 @@
 //! Nothing of a run that was killed goes on beside the next one: while a run is at work, its mark
 //! stands in the state folder.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -20,7 +22,13 @@ fn path(state: &Path) -> PathBuf {
 /// Puts down the mark of a run. Call it before the run can start anything.
 pub fn put(state: &Path, mark: &str) -> anyhow::Result<Standing> {
     let path = path(state);
-    std::fs::write(&path, mark).with_context(|| format!("write `{}`", path.display()))?;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options
+        .open(&path)
+        .with_context(|| format!("write `{}`", path.display()))?;
+    file.write_all(mark.as_bytes())
+        .with_context(|| format!("write `{}`", path.display()))?;
     Ok(Standing { path })
 }
 

@@ -9,7 +9,7 @@ use super::ask::client::{Seen, whereabouts};
 use super::open::Opened;
 use crate::disk::DiskMut;
 use crate::exec::local;
-use crate::history::{Holder, Store, lock};
+use crate::history::{Holder, Last, LastTry, Store, lock};
 use crate::run::outputs;
 
 /// Held until dropped.
@@ -54,13 +54,18 @@ pub fn hold<'d>(
     };
     let mut warnings = Vec::new();
     let was_cut_off = super::fence::end_leftovers(&opened.state)?;
-    if let Some(dead) = lock.before.as_ref().filter(|_| was_cut_off) {
-        warnings.push(format!(
-            "the run before this one, {dead}, was cut off: what it had begun runs again"
-        ));
-    }
     let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id);
     let mut history = Store::read(&opened.state)?;
+    if let Some(dead) = lock.before.as_ref().filter(|_| was_cut_off) {
+        let is_begun = |(_, last): (_, Last)| last.last_try == LastTry::Unfinished;
+        let then = match history.jobs().any(is_begun) {
+            true => ": what it had begun runs again",
+            false => "",
+        };
+        warnings.push(format!(
+            "the run before this one, {dead}, was cut off{then}"
+        ));
+    }
     warnings.extend(
         outputs
             .recover(&history)

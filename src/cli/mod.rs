@@ -88,6 +88,18 @@ impl Exit {
     }
 }
 
+/// The command line can be read and names what is not there.
+#[derive(Debug)]
+pub struct WrongCommand(String);
+
+impl std::fmt::Display for WrongCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongCommand {}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     // A shell that asks what can be typed starts nothing.
@@ -116,7 +128,11 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::from(Exit::Signal(13).status()),
         Err(error) => {
             anstream::eprintln!("error: {error:#}");
-            ExitCode::from(Exit::Machine.status())
+            let exit = match error.is::<WrongCommand>() {
+                true => Exit::WrongCommand,
+                false => Exit::Machine,
+            };
+            ExitCode::from(exit.status())
         }
     }
 }

@@ -1,16 +1,16 @@
 //! From a workflow's name to its rules: the file read, its mistakes shown.
 
 use std::ffi::OsStr;
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use bstr::BString;
 
-use super::Exit;
 use super::options::{Common, Param, Place};
 use super::params;
+use super::{Exit, WrongCommand};
 use crate::lang::{Ast, Diag, FileId, Sources, Span, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
@@ -73,10 +73,19 @@ impl Terminal {
 /// Goes where `-C` says.
 pub fn change_folder(common: &Common) -> anyhow::Result<()> {
     if let Some(folder) = &common.chdir {
-        std::env::set_current_dir(folder)
-            .with_context(|| format!("go to the folder `{}`", folder.display()))?;
+        std::env::set_current_dir(folder).map_err(|error| no_folder("go to", folder, error))?;
     }
     Ok(())
+}
+
+/// A folder that the command line names and that is none makes the command line wrong; any other
+/// trouble with it is the machine's.
+fn no_folder(what: &str, folder: &Path, error: io::Error) -> anyhow::Error {
+    let why = format!("{what} the folder `{}`: {error}", folder.display());
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => WrongCommand(why).into(),
+        _ => anyhow::anyhow!(why),
+    }
 }
 
 /// The folder that a workflow works in, and its state folder.
@@ -88,7 +97,7 @@ pub fn places(common: &Common, place: &Place) -> anyhow::Result<(PathBuf, PathBu
     };
     let folder = folder
         .canonicalize()
-        .with_context(|| format!("find the workflow's folder `{}`", folder.display()))?;
+        .map_err(|error| no_folder("find", &folder, error))?;
     let state = match &place.state_dir {
         Some(state) => caller.join(state),
         None => folder.join(".flow"),

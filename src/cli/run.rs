@@ -106,6 +106,7 @@ pub fn run(
     let Hands { executor, reports } = Rc::into_inner(hands)
         .expect("whoever judged is done with it")
         .into_inner();
+    let supervisor = executor.supervisor();
     let (sender, inbox) = mpsc::channel();
     let id = holder.id.clone();
     let listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
@@ -138,11 +139,7 @@ pub fn run(
                 .map(drop)
                 .context("end what the lost process has left running")
         }),
-        suspend: Box::new(|| {
-            // Ctrl-Z for this process too, now that its jobs have stopped.
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
-                .ok();
-        }),
+        suspend: Box::new(move || local::stand_still(supervisor)),
         explain: Box::new(reason::because),
         options: run_options(&options, &opened),
     })?;

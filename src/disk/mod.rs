@@ -119,6 +119,10 @@ pub trait Disk: Sync {
 pub trait DiskMut: Disk {
     /// Makes the folder and those above it; fine when it is there.
     fn make_folder(&self, path: &[u8]) -> io::Result<()>;
+    /// As [`make_folder`](DiskMut::make_folder); only its owner can enter what is made.
+    fn make_private_folder(&self, path: &[u8]) -> io::Result<()> {
+        self.make_folder(path)
+    }
     /// As rename(2), both on one file system: a file or link takes the place of a file or link, a
     /// folder that of an empty folder; anything else is an error. Links are renamed themselves.
     fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()>;

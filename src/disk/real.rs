@@ -43,6 +43,34 @@ impl Real {
     pub(super) fn root(&self) -> &OwnedFd {
         &self.root
     }
+
+    /// Makes a folder and those above it with this mode, less the umask.
+    fn make_folder_as(&self, path: &[u8], mode: Mode) -> io::Result<()> {
+        let path = itself(path);
+        // Mostly the folder is there, or the one above it is: then one call is enough.
+        let mut missing = vec![path];
+        while let Some(&folder) = missing.last() {
+            match fs::mkdirat(&self.root, folder, mode) {
+                Ok(()) => {
+                    missing.pop();
+                }
+                Err(Errno::NOENT) => match folder.iter().rposition(|&byte| byte == b'/') {
+                    Some(slash) if slash > 0 => missing.push(itself(&folder[..slash])),
+                    _ => return Err(Errno::NOENT.into()),
+                },
+                Err(Errno::EXIST) => match self.stat(folder)? {
+                    Some(Stat {
+                        kind: Kind::Folder, ..
+                    }) => {
+                        missing.pop();
+                    }
+                    _ => return Err(Errno::NOTDIR.into()),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn open_folder(
@@ -208,30 +236,11 @@ impl DiskMut for Real {
     }
 
     fn make_folder(&self, path: &[u8]) -> io::Result<()> {
-        let path = itself(path);
-        // Mostly the folder is there, or the one above it is: then one call is enough.
-        let mut missing = vec![path];
-        while let Some(&folder) = missing.last() {
-            match fs::mkdirat(&self.root, folder, Mode::from_raw_mode(0o777)) {
-                Ok(()) => {
-                    missing.pop();
-                }
-                Err(Errno::NOENT) => match folder.iter().rposition(|&byte| byte == b'/') {
-                    Some(slash) if slash > 0 => missing.push(itself(&folder[..slash])),
-                    _ => return Err(Errno::NOENT.into()),
-                },
-                Err(Errno::EXIST) => match self.stat(folder)? {
-                    Some(Stat {
-                        kind: Kind::Folder, ..
-                    }) => {
-                        missing.pop();
-                    }
-                    _ => return Err(Errno::NOTDIR.into()),
-                },
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        self.make_folder_as(path, Mode::RWXU | Mode::RWXG | Mode::RWXO)
+    }
+
+    fn make_private_folder(&self, path: &[u8]) -> io::Result<()> {
+        self.make_folder_as(path, Mode::RWXU)
     }
 
     fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bstr::BString;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, Signal as OsSignal, WaitOptions, getpid, kill_process, waitpid};
 use tokio::io::AsyncReadExt;
 
 pub use crate::exec::procs::{MARK, Proc, Sent, end_marked, look, send};
@@ -45,6 +45,23 @@ pub fn clean_environment(
         .map(|(name, value)| (name.into_vec().into(), value.into_vec().into()))
         .filter(|(name, _)| is_clean(name))
         .collect()
+}
+
+/// Stops this process and its supervisor, whose tasks stand still already, until somebody lets this
+/// one go on.
+pub fn stand_still(supervisor: u32) {
+    let stop = |pid, signal| {
+        // One that is gone is noticed by the end of its reports.
+        kill_process(pid, signal).ok();
+    };
+    let supervisor = Pid::from_raw(supervisor as i32);
+    supervisor
+        .into_iter()
+        .for_each(|pid| stop(pid, OsSignal::STOP));
+    stop(getpid(), OsSignal::STOP);
+    supervisor
+        .into_iter()
+        .for_each(|pid| stop(pid, OsSignal::CONT));
 }
 
 /// A new mark: nobody else's, in this run or any other.

@@ -10,6 +10,8 @@ pub mod supervisor;
 mod sys;
 mod wire;
 
+use std::time::Duration;
+
 use bstr::BString;
 
 use crate::event::{End, Usage};
@@ -35,6 +37,10 @@ pub struct Task {
     /// folder. Empty: it is reported.
     pub stdout: BString,
     pub stderr: BString,
+    /// What it is to make, relative to the run's folder. Where one of these is missing when its main
+    /// process has ended well, processes that it left behind may go on for `patience`.
+    pub outputs: Vec<BString>,
+    pub patience: Duration,
 }
 
 /// The text of a recipe, and how its interpreter takes it.
@@ -73,6 +79,8 @@ pub enum Report {
         /// Files that these were still writing when they were told to end, by their absolute paths.
         writing: Vec<BString>,
     },
+    /// All tasks have been told to stand still, as [`Signal::Suspend`] to all asks.
+    Suspended,
     /// The executor is gone: nothing more will come. Why, for a person.
     Lost(String),
 }

@@ -232,6 +232,9 @@ impl Executor for Sim {
                 for task in tasks {
                     self.signal_one(task, signal);
                 }
+                if signal == Signal::Suspend {
+                    self.report(self.now, Report::Suspended);
+                }
             }
         }
         Ok(())
@@ -275,6 +278,7 @@ mod tests {
                 Report::Started { task, .. } => format!("{at} {} starts", task.0),
                 Report::Output { task, bytes } => format!("{at} {} says {bytes}", task.0),
                 Report::Ended { task, end, .. } => format!("{at} {} {end:?}", task.0),
+                Report::Suspended => format!("{at} all stand still"),
                 Report::Lost(_) => format!("{at} lost"),
             });
         }

@@ -30,7 +30,7 @@ pub struct ContentsFile {
 }
 
 impl ContentsFile {
-    /// One that cannot be used is begun anew: it only spares work.
+    /// One that is damaged is begun anew: it only spares work.
     pub fn read(state: &Path) -> anyhow::Result<ContentsFile> {
         Ok(ContentsFile {
             notes: Notes::read(state, "contents")?,

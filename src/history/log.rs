@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
@@ -105,13 +105,6 @@ pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
         return Err(Unreadable::NoLog);
     };
     let version = u32::from_le_bytes(*version);
-    if version > VERSION {
-        return Err(Unreadable::Newer(version));
-    }
-    if version < VERSION {
-        // There was no such version.
-        return Err(Unreadable::NoLog);
-    }
     let Some(salt) = rest[4..].first_chunk() else {
         return Err(Unreadable::NoLog);
     };
@@ -134,6 +127,17 @@ pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
             .map_or(bytes.len(), |n| at + 1 + n);
         found.n_damaged += next - at;
         at = next;
+    }
+    if version != VERSION {
+        // Where records are good ones of this version, the number itself is what was damaged: another
+        // version has other checksums.
+        if found.records.is_empty() {
+            return Err(match version > VERSION {
+                true => Unreadable::Newer(version),
+                false => Unreadable::NoLog,
+            });
+        }
+        found.n_damaged += 4;
     }
     found.bytes = bytes;
     Ok(found)
@@ -199,6 +203,12 @@ impl Medium for Box<dyn Medium> {
     fn sync(&self) -> io::Result<()> {
         (**self).sync()
     }
+}
+
+/// Where a damaged file is kept beside the new one.
+pub fn aside(path: &Path) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
+    path.with_extension(format!("damaged-{now}"))
 }
 
 /// Appends records.
@@ -410,5 +420,16 @@ mod tests {
         assert!(matches!(parse(newer).unwrap_err(), Unreadable::Newer(9)));
         let none = [&MAGIC[..], &[0; 4], &[0; 8]].concat();
         assert!(matches!(parse(none).unwrap_err(), Unreadable::NoLog));
+    }
+
+    #[test]
+    fn a_damaged_version_is_told_from_a_newer_one_by_the_records() {
+        for bit in 0..32 {
+            let mut bytes = head(7);
+            put(&mut bytes, 7, b"one");
+            bytes[MAGIC.len() + bit / 8] ^= 1 << (bit % 8);
+            let found = parse(bytes).unwrap();
+            assert!(found.payloads().eq([b"one"]) && !found.is_whole());
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! while a run goes on, and begun anew by the first change of each run.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -39,6 +40,10 @@ impl Notes {
                 "`{}` was written by a newer flow (version {version} of the file)",
                 notes.path.display()
             ),
+            Err(Unreadable::Io(error)) if error.kind() == ErrorKind::IsADirectory => {
+                notes.damage = Some(format!("`{}` is a folder", notes.path.display()));
+                return Ok(notes);
+            }
             Err(Unreadable::Io(error)) => {
                 return Err(error).with_context(|| format!("read `{}`", notes.path.display()));
             }
@@ -89,8 +94,15 @@ impl Notes {
             None => {
                 let entries = self.entries.iter();
                 let all: Vec<Vec<u8>> = entries.map(|(key, value)| pack(SET, key, value)).collect();
-                Writer::create(&self.path, all.iter().map(Vec::as_slice))
-                    .map(|writer| self.writer = Some(writer))
+                let create = || Writer::create(&self.path, all.iter().map(Vec::as_slice));
+                let created = create().or_else(|error| match error.kind() {
+                    ErrorKind::IsADirectory => {
+                        std::fs::rename(&self.path, log::aside(&self.path))?;
+                        create()
+                    }
+                    _ => Err(error),
+                });
+                created.map(|writer| self.writer = Some(writer))
             }
         };
         written.with_context(|| format!("write `{}`", self.path.display()))
@@ -149,5 +161,22 @@ mod tests {
             (again.get(b"a"), again.damage.is_none()),
             (Some(&b"1"[..]), true)
         );
+    }
+
+    #[test]
+    fn a_folder_in_its_place_is_told_and_moved_by_the_first_change() {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(state.path().join("notes/kept")).unwrap();
+        let mut notes = Notes::read(state.path(), "notes").unwrap();
+        assert!(
+            notes
+                .damage
+                .as_ref()
+                .is_some_and(|why| why.ends_with("is a folder"))
+        );
+        notes.set(b"a", b"1").unwrap();
+        let again = Notes::read(state.path(), "notes").unwrap();
+        assert_eq!(again.get(b"a"), Some(&b"1"[..]));
+        assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 2);
     }
 }

@@ -299,9 +299,7 @@ impl Store {
         let path = self.path.clone();
         let context = || format!("write `{}`", path.display());
         if self.damage.is_some() {
-            let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
-            keep_aside(&path, &path.with_extension(format!("damaged-{now}")))
-                .with_context(context)?;
+            keep_aside(&path, &log::aside(&path)).with_context(context)?;
         }
         let place = AtPath::new(&path);
         self.begin_in(&place).with_context(context)?;

@@ -98,7 +98,7 @@ impl Checks for Commands {
                         found[at] = answer(end, &printed);
                     }
                 }
-                Some(Report::Started { .. }) => {}
+                Some(Report::Started { .. } | Report::Suspended) => {}
                 Some(Report::Lost(why)) => {
                     for (_, Running { at, .. }) in running.drain() {
                         found[at] = Checked::Failed(why.clone());

@@ -87,6 +87,7 @@ impl<'a> Engine<'a> {
             n_interrupts: 0,
             tally: Tally::default(),
             lost: None,
+            is_suspending: false,
             latest: Duration::ZERO,
             n_diags: 0,
             diags: Vec::new(),
@@ -347,8 +348,14 @@ impl<'a> Engine<'a> {
                 self.sched.tell(now, sched::Msg::Stop);
             }
             Msg::Ask(ask) => self.answer(ask),
+            // What comes back when all jobs stand still stops flow itself.
+            Msg::Suspend if self.is_suspending => {}
             Msg::Suspend => {
+                self.is_suspending = true;
                 self.signal_all(Signal::Suspend);
+            }
+            Msg::Report(Report::Suspended) => {
+                self.is_suspending = false;
                 let before = self.now();
                 (self.suspend)();
                 let stopped = self.now() - before;

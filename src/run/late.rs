@@ -15,8 +15,8 @@ use crate::lang::quantity::shown_duration;
 use crate::pattern::facts::dir;
 use crate::plan::{JobId, PathId};
 
-/// How long outputs on a network file system are waited for when nobody says.
-const REMOTE: Duration = Duration::from_secs(5);
+/// How long outputs that may still come are waited for when nobody says.
+pub(super) const LATENCY: Duration = Duration::from_secs(5);
 
 /// Pauses between two looks: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
@@ -110,13 +110,13 @@ impl Engine<'_> {
         }
     }
 
-    /// How long these may take to appear. On a disk of this machine nothing comes late: all that
-    /// the job had started has ended.
+    /// How long these may take to appear. On a disk of this machine nothing comes late any more: all
+    /// that the job had started has had its time and has ended.
     fn wait_for(&self, missing: &[BString]) -> Duration {
         let disk = self.store.disk();
         match self.options.latency_wait {
             Some(wait) => wait,
-            None if missing.iter().any(|file| disk.is_remote(dir(file))) => REMOTE,
+            None if missing.iter().any(|file| disk.is_remote(dir(file))) => LATENCY,
             None => Duration::ZERO,
         }
     }

@@ -246,6 +246,8 @@ struct Engine<'a> {
     n_interrupts: u32,
     tally: Tally,
     lost: Option<String>,
+    /// Whether the jobs were told to stand still, and flow itself does not yet.
+    is_suspending: bool,
     /// The longest that an output took to appear.
     latest: Duration,
     /// How many of the plan's diagnostics were dealt with.

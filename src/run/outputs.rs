@@ -99,7 +99,7 @@ impl<'d> Store<'d> {
         }
         self.n_put_away += 1;
         let folder = format!("{}/aside/{}", self.state, self.run);
-        self.disk.make_folder(folder.as_bytes())?;
+        self.disk.make_private_folder(folder.as_bytes())?;
         let inside = BString::from(format!("{folder}/{}", self.n_put_away));
         let note = BString::from(format!("{inside}.note"));
         let mut place = inside;

@@ -47,6 +47,7 @@ impl Rendered {
             dir: self.dir,
             stdout: self.stdout,
             stderr: self.stderr,
+            ..Task::default()
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Engine, Given, Rendered, Running, render};
+use super::{Engine, Given, Rendered, Running, late, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
@@ -99,7 +99,7 @@ impl Engine<'_> {
         if let Some(tmp) = &tmp {
             self.store
                 .disk()
-                .make_folder(tmp)
+                .make_private_folder(tmp)
                 .map_err(|error| engine("make the job's temporary folder", &error))?;
         }
         if let Some((path, text)) = &rendered.description {
@@ -124,7 +124,12 @@ impl Engine<'_> {
         let printed = [&rendered.stderr, &rendered.stdout].into_iter();
         running.printed = printed.filter(|file| !file.is_empty()).cloned().collect();
         self.running.insert(task, running);
-        if let Err(error) = self.executor.start(rendered.into_task(task)) {
+        let mut order = rendered.into_task(task);
+        if !rule.makes_unknown_files() {
+            order.outputs = self.paths(self.plan.outputs(job));
+        }
+        order.patience = self.options.latency_wait.unwrap_or(late::LATENCY);
+        if let Err(error) = self.executor.start(order) {
             self.stop(format!("{error:#}"));
         }
         Ok(())

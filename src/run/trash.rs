@@ -37,14 +37,14 @@ impl Store<'_> {
     pub(super) fn bring_to_trash(&mut self, path: &BStr, name: &[u8]) -> io::Result<()> {
         let n = self.count();
         let folder = format!("{}/trash/{}", self.state(), self.run());
-        self.disk().make_folder(folder.as_bytes())?;
+        self.disk().make_private_folder(folder.as_bytes())?;
         let place = format!("{folder}/{n}-");
         let place = [place.as_bytes(), &name[..name.len().min(200)]].concat();
         match self.disk().rename(path, &place) {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => {
                 let hidden = self.beside(path, "trash");
                 let notes = format!("{}/elsewhere/{}", self.state(), self.run());
-                self.disk().make_folder(notes.as_bytes())?;
+                self.disk().make_private_folder(notes.as_bytes())?;
                 let note = format!("{notes}/{n}");
                 self.disk().write_file(note.as_bytes(), &hidden)?;
                 self.disk().rename(path, &hidden)

@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::disk::Disk;
 use crate::history::{Hash, Seen};
-use crate::plan::PathId;
 
 /// What was found in a file.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +23,10 @@ const WORTH_THREADS: (usize, u64) = (16, 1 << 20);
 
 /// Reads the files, many or large ones by as many threads as there are processors. `None` for one
 /// that cannot be read or that changes meanwhile.
-pub(super) fn read_all<'p>(
+pub(super) fn read_all<'p, K: Copy + Sync>(
     disk: &dyn Disk,
-    files: &[(PathId, Seen)],
-    name: impl Fn(PathId) -> &'p [u8] + Sync,
+    files: &[(K, Seen)],
+    name: impl Fn(K) -> &'p [u8] + Sync,
 ) -> Vec<Option<Read>> {
     let mut found = vec![None; files.len()];
     let n_bytes: u64 = files.iter().map(|(_, seen)| seen.stat.size).sum();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BStr, BString};
 
-use super::content;
+use super::{content, folder};
 use crate::dense::{BitSet, Id, Table};
 use crate::disk::{Disk, Kind, Stat, Time, stat_all};
 use crate::history::{Contents, Hash, Seen};
@@ -116,8 +116,9 @@ impl Facts {
             let seen = Seen { stat, identity };
             match stat.kind {
                 Kind::Folder => {
-                    let names = disk.names_number(name).unwrap_or_default();
-                    self.hashes.insert(path, u128::from(names).to_le_bytes());
+                    if let Some(hash) = folder::hash(disk, &mut self.contents, name) {
+                        self.hashes.insert(path, hash);
+                    }
                 }
                 Kind::Other => {}
                 Kind::File => match self.contents.as_ref().and_then(|all| all.get(name, &seen)) {

@@ -12,6 +12,7 @@ mod discover;
 pub mod every;
 pub mod explain;
 mod facts;
+mod folder;
 mod gone;
 mod guard;
 mod minimal;

@@ -1,8 +1,11 @@
 //! Numbers, durations and sizes, written for people.
 
-/// `1,234,567`.
+/// `1,234,567`; four digits are read, and searched for, as they are: `1234`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
+    if digits.len() <= 4 {
+        return digits;
+    }
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -13,7 +16,7 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// `1 job`, `1,234 jobs`; `noun` takes an `s` for its plural.
+/// `1 job`, `12,345 jobs`; `noun` takes an `s` for its plural.
 pub fn counted(n: u64, noun: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {noun}{s}", count(n))
@@ -62,7 +65,8 @@ mod tests {
         let cases = [
             (0, "0"),
             (999, "999"),
-            (1000, "1,000"),
+            (9999, "9999"),
+            (10000, "10,000"),
             (1234567, "1,234,567"),
         ];
         for (n, expected) in cases {

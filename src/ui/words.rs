@@ -225,7 +225,7 @@ mod tests {
             ),
             (
                 ended(Status::Failed, ok.clone(), missing(1239)),
-                "ended well but did not make: 'out 0', 'out 1', 'out 2', 'out 3', 'out 4', and 1,234 more",
+                "ended well but did not make: 'out 0', 'out 1', 'out 2', 'out 3', 'out 4', and 1234 more",
             ),
             (
                 ended(

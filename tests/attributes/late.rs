@@ -99,3 +99,23 @@ originate a -> a.txt
     assert_eq!(ends, ["a.txt ok 1"]);
     assert_eq!(project.read("a.txt"), "whole\n");
 }
+
+#[test]
+fn what_a_job_leaves_behind_may_make_what_is_missing() {
+    let late = "
+originate a -> a.txt
+    setsid sh -c 'sleep 1; echo whole > a.tmp; mv a.tmp a.txt' > /dev/null 2>&1 < /dev/null &
+
+merge b: a -> b.txt
+    cp {input} {output}
+";
+    let project = Project::new(late);
+    let (ended, ends_) = ends(&project, &[]);
+    ended.expect(0);
+    assert_eq!(ends_, ["a.txt ok 1", "b.txt ok 1"]);
+    assert_eq!(project.read("b.txt"), "whole\n");
+    let project = Project::new(late);
+    let (ended, ends_) = ends(&project, &["--latency-wait", "200ms"]);
+    ended.expect(1).says(&["behind, which flow has ended"]);
+    assert_eq!(ends_, ["a.txt failed 1", "b.txt skipped 0"]);
+}

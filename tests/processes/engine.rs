@@ -16,6 +16,10 @@ pub const ROLE: &str = "be-an-engine";
 
 pub const TESTS: &[Test] = &[
     (
+        "a_supervisor_that_stands_still_wakes_up_at_the_end_of_its_engine",
+        a_supervisor_that_stands_still_wakes_up_at_the_end_of_its_engine,
+    ),
+    (
         "nothing_outlives_a_killed_engine",
         nothing_outlives_a_killed_engine,
     ),
@@ -106,6 +110,20 @@ fn kill(pid: i32) {
 
 fn nothing_outlives_a_killed_engine() {
     let (mut engine, mark, supervisor) = staying_engine();
+    engine.kill().unwrap();
+    eventually(1.0, || n_marked(&mark) == 0);
+    eventually(1.0, || has_ended(supervisor as u32));
+    engine.wait().unwrap();
+}
+
+fn a_supervisor_that_stands_still_wakes_up_at_the_end_of_its_engine() {
+    let (mut engine, mark, supervisor) = staying_engine();
+    let pid = rustix::process::Pid::from_raw(supervisor).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    eventually(1.0, || {
+        let stat = std::fs::read_to_string(format!("/proc/{supervisor}/stat")).unwrap();
+        stat.contains(") T ")
+    });
     engine.kill().unwrap();
     eventually(1.0, || n_marked(&mark) == 0);
     eventually(1.0, || has_ended(supervisor as u32));

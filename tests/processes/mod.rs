@@ -98,6 +98,7 @@ impl World {
                 past.leftovers = leftovers;
                 past.writing = writing;
             }
+            Report::Suspended => {}
             Report::Lost(why) => panic!("{why}"),
         }
     }

@@ -97,6 +97,8 @@ impl Supervisor {
         if job.phase == Phase::Lingering {
             job.look_at = Some(now + LINGER);
             job.patient_until = Some(now + PATIENCE);
+            let is_well = matches!(job.end, Some((End::Exited(0), _)));
+            job.awaited_until = is_well.then_some(now + job.patience);
         }
         if self.has_left(task) {
             if self.jobs[&task].phase > Phase::Lingering {
@@ -211,8 +213,9 @@ impl Supervisor {
                 return self.look_again(task, at);
             }
             let is_patient = job.patient_until.is_some_and(|until| now < until);
+            let is_awaited = job.awaits_output(now);
             let writing = self.files_written_by(task);
-            if is_patient && !writing.is_empty() {
+            if is_awaited || is_patient && !writing.is_empty() {
                 return self.look_again(task, now + LOOK);
             }
             if let Some(job) = self.jobs.get_mut(&task) {

@@ -1,6 +1,7 @@
 //! A task as the supervisor keeps it, from the order to its last report.
 
-use std::time::Instant;
+use std::ffi::CString;
+use std::time::{Duration, Instant};
 
 use bstr::BString;
 
@@ -49,6 +50,11 @@ pub struct Job {
     pub writing: Vec<BString>,
     /// Until when what writes files may go on, after the main process has ended.
     pub patient_until: Option<Instant>,
+    /// What it is to make, and how long what it leaves behind may take to make what is missing.
+    pub outputs: Vec<CString>,
+    pub patience: Duration,
+    /// Until when it may, after the main process has ended well.
+    pub awaited_until: Option<Instant>,
     /// How the main process ended.
     pub end: Option<(End, Usage)>,
     /// What was in the pipe when the last process had ended.
@@ -71,6 +77,9 @@ impl Job {
             leftovers: 0,
             writing: Vec::new(),
             patient_until: None,
+            outputs: Vec::new(),
+            patience: Duration::ZERO,
+            awaited_until: None,
             end: None,
             n_undrained: 0,
         }
@@ -79,5 +88,11 @@ impl Job {
     /// Whether it has processes.
     pub fn is_alive(&self) -> bool {
         self.phase > Phase::Starting && self.phase < Phase::Draining
+    }
+
+    /// Whether an output is not there that somebody may still make.
+    pub fn awaits_output(&self, now: Instant) -> bool {
+        let is_missing = |path: &CString| rustix::fs::stat(path).is_err();
+        self.awaited_until.is_some_and(|until| now < until) && self.outputs.iter().any(is_missing)
     }
 }

@@ -19,7 +19,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 
 use crate::exec::{Report, sys, wire};
 
@@ -63,6 +63,9 @@ fn supervise(orders: UnixStream, reports: UnixStream) -> ! {
     sys::close_all_but(&[orders.as_raw_fd(), reports.as_raw_fd()]);
     // A session of its own, so that no terminal signals it; without it, blocked signals do.
     let _ = rustix::process::setsid();
+    // An engine that stands still stops this process too. Should it end then, this one wakes up and
+    // sees to the end of all. Its parent is the engine's main thread, which lives as long as it.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
     if let Err(error) = rustix::process::set_child_subreaper(Pid::from_raw(1)) {
         tell(&reports, &format!("this system has no subreapers: {error}"));
         sys::exit_now(1);

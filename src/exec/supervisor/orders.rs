@@ -100,6 +100,7 @@ mod tests {
     use super::*;
 
     use std::io::{Read, Seek};
+    use std::time::Duration;
 
     use proptest::prelude::*;
 
@@ -133,6 +134,8 @@ mod tests {
                 dir: "d".into(),
                 stdout: "o".into(),
                 stderr: "".into(),
+                outputs: vec!["x".into(), "y".into()],
+                patience: Duration::from_secs(3),
             };
             let mut bytes = Vec::new();
             for (at, len) in lens.iter().enumerate() {
@@ -153,6 +156,8 @@ mod tests {
                         let argv: Vec<_> = strings.argv().collect();
                         prop_assert_eq!(argv, [c"sh", c"", c"-c"]);
                         prop_assert_eq!(strings.dir(), c"d");
+                        prop_assert_eq!(strings.outputs().collect::<Vec<_>>(), [c"x", c"y"]);
+                        prop_assert_eq!(strings.patience, Duration::from_secs(3));
                         prop_assert_eq!(strings.env().collect::<Vec<_>>(), [c"A==b"]);
                         prop_assert!(contents(text) == vec![(at / 2) as u8; lens[at / 2]]);
                     }

@@ -5,7 +5,7 @@
 //! orders with blocking calls whatever it does about the reports.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -226,7 +226,10 @@ impl Supervisor {
             match self.orders.next(&mut bytes) {
                 Ok(None) => return Ok(()),
                 Ok(Some((Order::Start(strings), text))) => {
-                    self.jobs.insert(strings.task, Job::new(Instant::now()));
+                    let mut job = Job::new(Instant::now());
+                    job.outputs = strings.outputs().map(CStr::to_owned).collect();
+                    job.patience = strings.patience;
+                    self.jobs.insert(strings.task, job);
                     self.submit(Request { strings, text });
                 }
                 Ok(Some((Order::Refuse(task, why), Text::Short(_)))) => {

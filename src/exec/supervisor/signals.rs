@@ -12,7 +12,7 @@ use crate::exec::supervisor::job::Phase;
 use crate::exec::supervisor::serve::Supervisor;
 use crate::exec::supervisor::start::ENDED_EARLY;
 use crate::exec::sys::{self, Children};
-use crate::exec::{Signal, TaskId};
+use crate::exec::{Report, Signal, TaskId};
 
 /// How long this process tries to end all others when the engine is gone.
 const LAST_TRIES: Duration = Duration::from_secs(10);
@@ -48,6 +48,9 @@ impl Supervisor {
         let mut all = None;
         for task in tasks {
             self.send(task, signal, &mut all);
+        }
+        if task.is_none() && signal == Signal::Suspend {
+            self.outbox.put(&Report::Suspended);
         }
     }
 

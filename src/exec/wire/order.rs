@@ -42,8 +42,11 @@ const BEFORE_ARGV: usize = 3;
 pub struct Strings {
     pub task: TaskId,
     pub way: Option<ScriptWay>,
+    /// How long what it leaves behind may take to make a missing output.
+    pub patience: Duration,
     bytes: Vec<u8>,
     n_argv: usize,
+    n_outputs: usize,
 }
 
 impl Strings {
@@ -71,9 +74,16 @@ impl Strings {
         self.all().skip(BEFORE_ARGV).take(self.n_argv)
     }
 
+    /// What it is to make.
+    pub fn outputs(&self) -> impl Iterator<Item = &CStr> {
+        self.all()
+            .skip(BEFORE_ARGV + self.n_argv)
+            .take(self.n_outputs)
+    }
+
     /// `NAME=VALUE` each.
     pub fn env(&self) -> impl Iterator<Item = &CStr> {
-        self.all().skip(BEFORE_ARGV + self.n_argv)
+        self.all().skip(BEFORE_ARGV + self.n_argv + self.n_outputs)
     }
 }
 
@@ -137,9 +147,12 @@ pub fn put_task(out: &mut Vec<u8>, task: &Task) {
                 ScriptWay::File => 2,
             },
         });
+        head.extend((task.patience.as_millis() as u64).to_le_bytes());
         head.extend((task.argv.len() as u32).to_le_bytes());
+        head.extend((task.outputs.len() as u32).to_le_bytes());
         let places = [&task.dir, &task.stdout, &task.stderr];
-        for string in places.into_iter().chain(&task.argv) {
+        let strings = places.into_iter().chain(&task.argv).chain(&task.outputs);
+        for string in strings {
             head.extend_from_slice(string);
             head.push(0);
         }
@@ -160,7 +173,8 @@ fn refusal(task: &Task) -> Option<String> {
     if program.is_empty() {
         return Some("the name of the program is empty".into());
     }
-    for path in [&task.dir, &task.stdout, &task.stderr] {
+    let places = [&task.dir, &task.stdout, &task.stderr];
+    for path in places.into_iter().chain(&task.outputs) {
         if path.contains(&0) {
             return Some(format!("the path `{path}` has a NUL byte in it"));
         }
@@ -253,14 +267,18 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
                 2 => Some(ScriptWay::File),
                 _ => return Err(Malformed),
             };
+            let patience = Duration::from_millis(fields.u64()?);
             let n_argv = fields.u32()? as usize;
+            let n_outputs = fields.u32()? as usize;
             let used = head.len() - fields.0.len();
             head.drain(..used);
             Order::Start(Strings {
                 task,
                 way,
+                patience,
                 bytes: head,
                 n_argv,
+                n_outputs,
             })
         }
         REFUSE => Order::Refuse(TaskId(fields.u32()?), fields.text()?),

@@ -8,6 +8,7 @@ const STARTED: u8 = 1;
 const OUTPUT: u8 = 2;
 const ENDED: u8 = 3;
 const LOST: u8 = 4;
+const SUSPENDED: u8 = 5;
 
 /// Appends the prefix of an output report whose `len` bytes the caller appends.
 pub fn put_output(out: &mut Vec<u8>, task: TaskId, bytes: &[u8]) {
@@ -46,6 +47,7 @@ pub fn put_report(out: &mut Vec<u8>, value: &Report) {
             out.extend(code.to_le_bytes());
             put_bytes(out, why.as_bytes());
         }),
+        Report::Suspended => report(out, SUSPENDED, TaskId(0), |_| {}),
         Report::Lost(why) => report(out, LOST, TaskId(0), |out| put_bytes(out, why.as_bytes())),
     }
 }
@@ -109,6 +111,7 @@ pub fn read_report(bytes: &[u8]) -> Result<Option<(Report, usize)>, Malformed> {
                 writing,
             }
         }
+        SUSPENDED => Report::Suspended,
         LOST => Report::Lost(fields.text()?),
         _ => return Err(Malformed),
     };
@@ -144,6 +147,7 @@ mod tests {
             ended(End::Exited(3), 0),
             ended(End::Signaled(9), 2),
             ended(End::NotStarted("why".into()), 0),
+            Report::Suspended,
             Report::Lost("gone".into()),
         ];
         let mut bytes = Vec::new();

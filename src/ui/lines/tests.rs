@@ -284,13 +284,13 @@ fn what_comes_too_fast_is_counted() {
     let text = screen.end();
     let lines: Vec<&str> = text.lines().skip(20).collect();
     assert_snapshot!(lines.join("\n"), @"
-    [   20/5,000] align 19.bam  2.3 s
-    [  521/5,000] … 501 more done
-    [1,022/5,000] … 501 more done
-    [1,523/5,000] … 501 more done
-    [2,000/5,000] … 477 more done
-    [2,001/5,000] align slow.bam  2.3 s
-    finished: 2,001 done; 4.0 s
+    [  20/5000] align 19.bam  2.3 s
+    [ 521/5000] … 501 more done
+    [1022/5000] … 501 more done
+    [1523/5000] … 501 more done
+    [2000/5000] … 477 more done
+    [2001/5000] align slow.bam  2.3 s
+    finished: 2001 done; 4.0 s
     ");
 }
 

@@ -142,7 +142,7 @@ fn a_rule_says_the_most_common_first_as_it_got_it() {
         }],
     };
     insta::assert_snapshot!(rule(&answer).join("\n"), @r"
-    1,200 done, 2 running, 9 waiting
+    1200 done, 2 running, 9 waiting
     7 jobs wait for rule `trim`, such as out/b for t/b, which runs for 4.0 s
     2 jobs, such as out/c: waits for what its rule's `check` says
     11 jobs run, such as out/b: the recipe was changed
