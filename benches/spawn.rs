@@ -116,7 +116,8 @@ fn supervised(words: &[&str], n_jobs: usize, at_once: usize) -> Cost {
             }),
             ..Task::default()
         };
-        local.start(task).expect("the supervisor is there");
+        let sent = local.start(task).and_then(|()| local.flush());
+        sent.expect("the supervisor is there");
     };
     let (own, begun) = (own_time(), Instant::now());
     let (mut jobs, mut max_rss_kib) = (0.0, 0);

@@ -1,5 +1,5 @@
-//! The io thread: a tokio runtime that brings the supervisor's reports and the signals into the
-//! run's inbox. It ends with the reports.
+//! What comes into the run's inbox from outside: the supervisor's reports, by a thread that does
+//! nothing else, and the signals, by a tokio runtime on another. Both end with the process.
 
 use std::sync::mpsc::Sender;
 
@@ -10,40 +10,40 @@ use crate::exec::Report;
 use crate::exec::local::Reports;
 use crate::run::{Interrupt, Msg};
 
-/// Starts the thread. From then on the signals that end a run are messages.
-pub fn start(reports: Reports, inbox: Sender<Msg>) -> anyhow::Result<()> {
+/// Starts the threads. From then on the signals that end a run are messages.
+pub fn start(mut reports: Reports, inbox: Sender<Msg>) -> anyhow::Result<()> {
     let (ready, is_ready) = std::sync::mpsc::channel();
-    let thread = std::thread::Builder::new().name("io".into());
-    thread
-        .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            match runtime {
-                Ok(runtime) => {
-                    if let Err(error) = runtime.block_on(serve(reports, &inbox, &ready)) {
-                        inbox
-                            .send(Msg::Report(Report::Lost(format!("{error:#}"))))
-                            .ok();
-                    }
-                }
-                Err(error) => {
-                    inbox
-                        .send(Msg::Report(Report::Lost(error.to_string())))
-                        .ok();
-                }
-            }
-        })
-        .context("start the io thread")?;
+    let signals = inbox.clone();
+    thread("signals", move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("listen for signals");
+        let served = runtime.and_then(|runtime| runtime.block_on(serve(&signals, &ready)));
+        if let Err(error) = served {
+            let lost = Report::Lost(format!("{error:#}"));
+            signals.send(Msg::Report(lost)).ok();
+        }
+    })?;
     // Signals are caught before any job is started.
     is_ready.recv().ok();
+    // One blocking read for all that has come costs a third of what it does in a runtime.
+    thread("reports", move || {
+        while let Some(report) = reports.next()
+            && inbox.send(Msg::Report(report)).is_ok()
+        {}
+    })
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let thread = std::thread::Builder::new().name(name.into());
+    thread
+        .spawn(body)
+        .with_context(|| format!("start the thread for {name}"))?;
     Ok(())
 }
 
-async fn serve(reports: Reports, inbox: &Sender<Msg>, ready: &Sender<()>) -> anyhow::Result<()> {
-    let mut reports = reports
-        .into_async()
-        .context("read the supervisor's reports")?;
+async fn serve(inbox: &Sender<Msg>, ready: &Sender<()>) -> anyhow::Result<()> {
     let listen = |kind| signal(kind).context("listen for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -53,12 +53,6 @@ async fn serve(reports: Reports, inbox: &Sender<Msg>, ready: &Sender<()>) -> any
     ready.send(()).ok();
     loop {
         let msg = tokio::select! {
-            // Reports first: a job that has ended needs no signal.
-            biased;
-            report = reports.next() => match report {
-                Some(report) => Msg::Report(report),
-                None => return Ok(()),
-            },
             _ = interrupt.recv() => Msg::Interrupt(Interrupt::Interrupt),
             _ = terminate.recv() => Msg::Interrupt(Interrupt::Terminate),
             _ = hangup.recv() => Msg::Interrupt(Interrupt::Hangup),

@@ -22,6 +22,9 @@ use crate::exec::supervisor::SupervisorHandle;
 pub use crate::exec::wire::Setup;
 use crate::exec::{Executor, Report, Signal, Task, TaskId, wire};
 
+/// Orders that are longer together do not wait for one another, in bytes.
+const ENOUGH: usize = 64 << 10;
+
 /// Variables that change what a shell does before it reads its script.
 const SHELL_VARIABLES: [&str; 8] = [
     "BASH_ENV",
@@ -137,9 +140,20 @@ impl Local {
 }
 
 impl Executor for Local {
-    /// Fails when the supervisor is gone, which comes as [`Report::Lost`] too.
+    /// Fails, or [`Executor::flush`] does, when the supervisor is gone, which comes as
+    /// [`Report::Lost`] too.
     fn start(&mut self, task: Task) -> anyhow::Result<()> {
         wire::put_task(&mut self.bytes, &task);
+        if self.bytes.len() < ENOUGH {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
         self.send()
     }
 

@@ -97,7 +97,12 @@ pub enum Signal {
 
 /// Somewhere to run tasks. `start` and `signal` only send; what happens comes as [`Report`]s.
 pub trait Executor {
+    /// Takes a task, which may wait for [`Executor::flush`]: several go out at once.
     fn start(&mut self, task: Task) -> anyhow::Result<()>;
-    /// To one task, or to all.
+    /// Sends what still waits.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// To one task, or to all; sends what waits before.
     fn signal(&mut self, task: Option<TaskId>, signal: Signal) -> anyhow::Result<()>;
 }

@@ -218,7 +218,7 @@ pub struct Writer<M = File> {
     salt: u64,
     /// Where the next record goes.
     end: u64,
-    buffer: Vec<u8>,
+    waiting: Vec<u8>,
 }
 
 impl Writer {
@@ -285,22 +285,40 @@ impl<M: Medium> Writer<M> {
             medium,
             salt,
             end,
-            buffer: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
-    /// Appends records with one write; after an error nothing of them is left.
+    /// Appends records, behind those that wait, with one write; after an error nothing of them is
+    /// left.
     pub fn append<'r>(&mut self, payloads: impl IntoIterator<Item = &'r [u8]>) -> io::Result<()> {
-        self.buffer.clear();
         for payload in payloads {
-            put(&mut self.buffer, self.salt, payload);
+            self.put(payload);
         }
-        if let Err(error) = self.medium.write_all(&self.buffer) {
+        self.write_waiting()
+    }
+
+    /// Adds a record to those that wait to be written.
+    pub fn put(&mut self, payload: &[u8]) {
+        put(&mut self.waiting, self.salt, payload);
+    }
+
+    /// How many bytes wait to be written.
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Writes what waits; after an error nothing of it is left.
+    pub fn write_waiting(&mut self) -> io::Result<()> {
+        let written = self.medium.write_all(&self.waiting);
+        let len = self.waiting.len() as u64;
+        self.waiting.clear();
+        if let Err(error) = written {
             // A torn record in the middle would cost the next one its readers' trust.
             self.medium.cut(self.end)?;
             return Err(error);
         }
-        self.end += self.buffer.len() as u64;
+        self.end += len;
         Ok(())
     }
 

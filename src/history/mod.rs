@@ -50,6 +50,8 @@ pub struct Last<'a> {
 }
 
 /// Records of jobs by key (the first output). Writing is the run's alone.
+///
+/// What is added may wait for [`History::flush`]: several records go out with one write.
 pub trait History {
     /// `None` where nothing is known of the job.
     fn last(&self, job: &[u8]) -> Option<Last<'_>>;
@@ -70,6 +72,11 @@ pub trait History {
     fn succeeded(&mut self, job: &[u8], now: &Now) -> anyhow::Result<()>;
     /// A try has failed or was cut off.
     fn failed(&mut self, job: &[u8]) -> anyhow::Result<()>;
+    /// Writes what was added. Before a job runs its start is written: whatever ends this process
+    /// then, the next run knows of it.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
     /// The run ends.
     fn close(&mut self) -> anyhow::Result<()>;
 }

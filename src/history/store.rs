@@ -39,6 +39,9 @@ const RUN: u8 = b'u';
 /// When the file is written anew, so many runs stay in it.
 const RUNS_KEPT: usize = 1000;
 
+/// Records that are longer together do not wait for one another, in bytes.
+const ENOUGH: usize = 64 << 10;
+
 /// A file of at least this size is written anew when less than half of it is still of use.
 const WORTH_COMPACTING: usize = 1 << 20;
 
@@ -390,13 +393,25 @@ impl Store {
                 // What the disk refused once it may have lost: no going on.
                 syncer.finish().with_context(context)?;
             }
-            let appended = writer.append([&self.bytes[range.clone()]]);
-            appended.with_context(context)?;
-            if let Some(syncer) = &self.syncer {
-                syncer.is_needed();
+            writer.put(&self.bytes[range.clone()]);
+            if writer.n_waiting() > ENOUGH {
+                self.write_waiting()?;
             }
         }
         self.take_in(range);
+        Ok(())
+    }
+
+    /// Writes the records that wait.
+    fn write_waiting(&mut self) -> anyhow::Result<()> {
+        let Some(writer) = self.writer.as_mut().filter(|w| w.n_waiting() > 0) else {
+            return Ok(());
+        };
+        let written = writer.write_waiting();
+        written.with_context(|| format!("write `{}`", self.path.display()))?;
+        if let Some(syncer) = &self.syncer {
+            syncer.is_needed();
+        }
         Ok(())
     }
 }
@@ -455,7 +470,12 @@ impl History for Store {
         !self.is_doubtful()
     }
 
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.write_waiting()
+    }
+
     fn close(&mut self) -> anyhow::Result<()> {
+        self.write_waiting()?;
         if let Some(writer) = &mut self.writer
             && std::mem::take(&mut self.has_begun)
         {
@@ -515,6 +535,10 @@ impl History for &mut Store {
 
     fn failed(&mut self, job: &[u8]) -> anyhow::Result<()> {
         (**self).failed(job)
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        (**self).flush()
     }
 
     fn close(&mut self) -> anyhow::Result<()> {

@@ -87,6 +87,8 @@ impl Checks for Commands {
             if running.is_empty() {
                 return found;
             }
+            // That the supervisor is gone comes as a report.
+            self.hands.borrow_mut().executor.flush().ok();
             match self.hands.borrow_mut().reports.next() {
                 Some(Report::Output { task, bytes }) => {
                     if let Some(running) = running.get_mut(&task) {

@@ -130,6 +130,7 @@ impl<'a> Engine<'a> {
     pub(super) fn goes_on(&mut self) -> bool {
         if self.lost.is_none() {
             self.step();
+            self.pass_on();
             match self.sched.standing() {
                 Standing::Over => return false,
                 // What waits for rules behind a split that has failed waits in vain.
@@ -227,6 +228,15 @@ impl<'a> Engine<'a> {
                 self.act(action);
             }
             self.actions = actions;
+        }
+    }
+
+    /// Hands over what was decided, all at once. The records first: a job of which nothing is
+    /// written must not run.
+    fn pass_on(&mut self) {
+        let written = self.history.flush();
+        if let Err(error) = written.and_then(|()| self.executor.flush()) {
+            self.stop(format!("{error:#}"));
         }
     }
 

@@ -147,7 +147,10 @@ fn a_dead_supervisor_is_told_and_fenced() {
     };
     assert_eq!(why, "the process that runs the jobs has ended");
     assert_eq!(world.reports.next(), None);
-    eventually(1.0, || world.local.start(words(["true"])).is_err());
+    eventually(1.0, || {
+        let started = world.local.start(words(["true"]));
+        started.and_then(|()| world.local.flush()).is_err()
+    });
     assert!(end_marked(&world.mark).unwrap() >= 3);
     assert_eq!(n_marked(&world.mark), 0);
 }

@@ -68,6 +68,7 @@ impl World {
         let id = TaskId(self.n_tasks);
         self.past.insert(id, Past::default());
         self.local.start(Task { id, ..task }).unwrap();
+        self.local.flush().unwrap();
         id
     }
 

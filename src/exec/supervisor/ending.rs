@@ -38,22 +38,27 @@ pub struct Orphan {
 }
 
 impl Supervisor {
-    /// Takes note of all children that have ended.
+    /// Takes note of all children that have ended, and of those that were started before.
     pub fn reap(&mut self) {
-        while let Ok(Some(pid)) = sys::find_ended(Children::All) {
-            if let Some(task) = self.by_pid.get(&pid).copied() {
-                let Ok(Some(reaped)) = sys::reap(pid, Children::All) else {
-                    break;
-                };
-                self.by_pid.remove(&pid);
+        let mut ended = Vec::new();
+        while let Ok(Some(reaped)) = sys::reap(-1, Children::All) {
+            ended.push(reaped);
+        }
+        let now = Instant::now();
+        self.take_results();
+        for reaped in ended {
+            if let Some(task) = self.by_pid.remove(&reaped.pid) {
                 self.take_end(task, &reaped);
-            } else if let Ok(Some(_)) = sys::reap(pid, Children::OfThisThread) {
-                self.orphans.remove(&pid);
-                self.has_lost_orphan = true;
-            } else {
-                // Just started: its spawner is about to tell of it, and to wake this loop.
-                break;
+                continue;
             }
+            let is_orphan = self.orphans.remove(&reaped.pid).is_some();
+            self.has_lost_orphan = true;
+            if !is_orphan && self.spawners.has_open() {
+                self.early_ends.insert(reaped.pid, (now, reaped));
+            }
+        }
+        if !self.spawners.has_open() {
+            self.early_ends.clear();
         }
         // Looking may find that more have ended.
         while std::mem::take(&mut self.has_lost_orphan) {
@@ -72,7 +77,7 @@ impl Supervisor {
     }
 
     /// The main process of `task` has ended.
-    fn take_end(&mut self, task: TaskId, reaped: &Reaped) {
+    pub fn take_end(&mut self, task: TaskId, reaped: &Reaped) {
         let Some(job) = self.jobs.get_mut(&task) else {
             return;
         };

@@ -22,6 +22,8 @@ use crate::exec::supervisor::orders::{Orders, Text};
 use crate::exec::supervisor::outbox::Outbox;
 use crate::exec::supervisor::output::CHUNK;
 use crate::exec::supervisor::spawners::{Request, Spawners};
+use crate::exec::supervisor::start::FIRST_READ;
+use crate::exec::sys::Reaped;
 use crate::exec::wire::{Order, Setup};
 use crate::exec::{TaskId, sys};
 
@@ -46,6 +48,9 @@ pub struct Supervisor {
     pub spawners: Spawners,
     pub jobs: HashMap<TaskId, Job>,
     pub by_pid: HashMap<i32, TaskId>,
+    /// Children of which nothing is known and that have ended, with when that was found: they may
+    /// be main processes whose spawners are about to tell of them.
+    pub early_ends: HashMap<i32, (Instant, Reaped)>,
     pub orphans: HashMap<i32, Orphan>,
     /// Whether an orphan has ended since its task was looked at.
     pub has_lost_orphan: bool,
@@ -136,6 +141,7 @@ impl Supervisor {
             spawners,
             jobs: HashMap::new(),
             by_pid: HashMap::new(),
+            early_ends: HashMap::new(),
             orphans: HashMap::new(),
             has_lost_orphan: false,
             timers: BTreeSet::new(),
@@ -165,7 +171,11 @@ impl Supervisor {
             let next = self.timers.first().map(|(at, _)| *at);
             let has_more = !self.stalled.is_empty() && self.outbox.has_room();
             let soon = has_more.then(Instant::now);
-            let next = next.into_iter().chain(self.retry_at).chain(soon).min();
+            // What was started is looked for by then at the latest: its pipe is to be read.
+            let started = self.spawners.has_open();
+            let started = started.then(|| Instant::now() + FIRST_READ);
+            let next = next.into_iter().chain(self.retry_at);
+            let next = next.chain(soon).chain(started).min();
             let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
             let timeout = timeout.map(|time| time.try_into().expect("a timer is not far off"));
             events.clear();
@@ -187,7 +197,10 @@ impl Supervisor {
                         let _ = rustix::io::read(&self.child_signals, &mut siginfo);
                         is_child_news = true;
                     }
-                    RESULTS => is_child_news = true,
+                    RESULTS => {
+                        self.spawners.heard();
+                        is_child_news = true;
+                    }
                     REPORTS => {
                         let gone = EventFlags::HUP | EventFlags::ERR;
                         if { event.flags }.intersects(gone) {
@@ -198,10 +211,9 @@ impl Supervisor {
                 }
             }
             if is_child_news {
-                for (task, outcome) in self.spawners.results() {
-                    self.take_outcome(task, outcome);
-                }
                 self.reap();
+            } else {
+                self.take_results();
             }
             self.run_timers();
         }

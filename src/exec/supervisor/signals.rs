@@ -28,6 +28,7 @@ fn signal_group(leader: i32, signal: Os) {
 impl Supervisor {
     /// Carries out a signal to one task, or to all.
     pub fn signal(&mut self, task: Option<TaskId>, signal: Signal) {
+        self.take_results();
         let tasks = match task {
             Some(task) => vec![task],
             None => {

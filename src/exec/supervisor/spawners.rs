@@ -2,7 +2,9 @@
 //!
 //! Each start blocks its thread until the program is loaded, so there are several. The supervisor's
 //! main thread puts requests into the queue and takes results; a readable event descriptor tells it
-//! that there are some. The threads live as long as the process: they are its tasks' parents.
+//! of a start that went wrong. One that went well it learns of when it looks the next time: that
+//! saves a wake-up for each task. The threads live as long as the process: they are its tasks'
+//! parents.
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, OsStr};
@@ -55,6 +57,13 @@ pub enum Outcome {
     Later(Request, io::Error),
 }
 
+impl Outcome {
+    /// Whether the main thread has to know before it looks by itself.
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Outcome::Running { .. })
+    }
+}
+
 struct Queue {
     requests: VecDeque<Request>,
     n_threads: u32,
@@ -79,6 +88,8 @@ struct Shared {
 pub struct Spawners {
     shared: Arc<Shared>,
     most: u32,
+    /// Requests whose results were not taken yet.
+    n_open: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,6 +124,7 @@ impl Spawners {
                 is_there: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             }),
             most: most.max(1),
+            n_open: 0,
         };
         spawners.add_thread(&mut lock(&spawners.shared.queue))?;
         Ok(spawners)
@@ -128,12 +140,13 @@ impl Spawners {
         Ok(())
     }
 
-    /// Readable when [`Spawners::results`] has something.
+    /// Readable when [`Spawners::results`] has something that must be seen to.
     pub fn is_there(&self) -> BorrowedFd<'_> {
         self.shared.is_there.as_fd()
     }
 
-    pub fn submit(&self, request: Request) {
+    pub fn submit(&mut self, request: Request) {
+        self.n_open += 1;
         let mut queue = lock(&self.shared.queue);
         queue.requests.push_back(request);
         if queue.requests.len() > queue.n_idle as usize && queue.n_threads < self.most {
@@ -144,18 +157,30 @@ impl Spawners {
     }
 
     /// Takes back a request that no thread has taken yet.
-    pub fn withdraw(&self, task: TaskId) -> Option<Request> {
+    pub fn withdraw(&mut self, task: TaskId) -> Option<Request> {
         let mut queue = lock(&self.shared.queue);
         let at = queue.requests.iter().position(|r| r.strings.task == task)?;
+        self.n_open -= 1;
         queue.requests.remove(at)
     }
 
     /// What has been started, or not, since the last call.
-    pub fn results(&self) -> Vec<(TaskId, Outcome)> {
+    pub fn results(&mut self) -> Vec<(TaskId, Outcome)> {
+        let results = std::mem::take(&mut *lock(&self.shared.results));
+        self.n_open -= results.len();
+        results
+    }
+
+    /// [`Spawners::is_there`] was readable: it is not any more.
+    pub fn heard(&self) {
         let mut count = [0; 8];
-        // An empty counter is no error: the results of two wake-ups may have been taken at once.
+        // Read or not, whoever hears takes the results.
         let _ = rustix::io::read(&self.shared.is_there, &mut count);
-        std::mem::take(&mut *lock(&self.shared.results))
+    }
+
+    /// Whether there are requests whose results were not taken yet.
+    pub fn has_open(&self) -> bool {
+        self.n_open > 0
     }
 
     /// Drops what waits, and has nothing started any more.
@@ -192,11 +217,9 @@ fn spawn_requests(shared: &Shared) {
         drop(queue);
         let task = request.strings.task;
         let outcome = spawn(shared, request, &mut stack);
-        let mut results = lock(&shared.results);
-        let is_first = results.is_empty();
-        results.push((task, outcome));
-        drop(results);
-        if is_first {
+        let is_urgent = outcome.is_urgent();
+        lock(&shared.results).push((task, outcome));
+        if is_urgent {
             let _ = rustix::io::write(&shared.is_there, &1u64.to_ne_bytes());
         }
         queue = lock(&shared.queue);

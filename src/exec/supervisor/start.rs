@@ -12,7 +12,7 @@ use crate::exec::supervisor::spawners::{Outcome, Request, words};
 use crate::exec::{Report, Signal, TaskId};
 
 /// A task that ends before this never has its pipe watched: it is read once, at the end.
-const FIRST_READ: Duration = Duration::from_millis(10);
+pub const FIRST_READ: Duration = Duration::from_millis(10);
 
 /// How long tasks are held back before one is tried again, when nothing ends.
 const RETRY: Duration = Duration::from_millis(100);
@@ -41,7 +41,17 @@ impl Supervisor {
         }
     }
 
-    pub fn take_outcome(&mut self, task: TaskId, outcome: Outcome) {
+    /// Takes note of what the spawners have done.
+    pub fn take_results(&mut self) {
+        if !self.spawners.has_open() {
+            return;
+        }
+        for (task, outcome) in self.spawners.results() {
+            self.take_outcome(task, outcome);
+        }
+    }
+
+    fn take_outcome(&mut self, task: TaskId, outcome: Outcome) {
         let Some(job) = self.jobs.get_mut(&task) else {
             return;
         };
@@ -62,6 +72,13 @@ impl Supervisor {
                     pid: pid as u32,
                 });
                 self.set_timer(task);
+                if let Some((found, reaped)) = self.early_ends.remove(&pid)
+                    // Otherwise an older process had this number.
+                    && found >= began
+                {
+                    self.by_pid.remove(&pid);
+                    return self.take_end(task, &reaped);
+                }
                 if let Some(signal) = early {
                     self.signal(Some(task), signal);
                 } else if self.is_suspended {
