@@ -7,7 +7,7 @@ mod processes;
 use std::process::{Command, ExitCode, Output};
 use std::sync::Mutex;
 
-use processes::{ending, engine, output, starting};
+use processes::{ending, engine, output, starting, warm};
 
 type Test = (&'static str, fn());
 
@@ -19,7 +19,14 @@ const N_AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let tests: Vec<Test> = [starting::TESTS, output::TESTS, ending::TESTS, engine::TESTS].concat();
+    let tests: Vec<Test> = [
+        starting::TESTS,
+        output::TESTS,
+        ending::TESTS,
+        engine::TESTS,
+        warm::TESTS,
+    ]
+    .concat();
     match &args[..] {
         [role, rest @ ..] if role == engine::ROLE => return engine::play(rest),
         [role, name] if role == ROLE => {

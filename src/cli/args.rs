@@ -330,6 +330,11 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     #[arg(value_parser = values::parse_duration)]
     pub grace: Option<Duration>,
+    /// Start a shell anew for each job, instead of keeping some warm
+    ///
+    /// [env: FLOW_FRESH_SHELLS]
+    #[arg(long, hide_short_help = true)]
+    pub fresh_shells: bool,
     /// Start ready jobs in a random order: finds undeclared dependencies
     ///
     /// [env: FLOW_SHUFFLE]

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::Context;
 
@@ -25,20 +24,13 @@ pub fn for_question(opened: &Opened) -> anyhow::Result<Option<Shared>> {
         return Ok(None);
     }
     let mark = new_mark().context("make up a name for the checks")?;
-    let grace = Duration::from_secs(2);
-    Ok(Some(open(supervisor::fork(), opened, mark, grace)?))
+    let setup = Setup::new(opened.folder.as_os_str().as_bytes(), mark);
+    Ok(Some(open(supervisor::fork(), &setup)?))
 }
 
-/// For a run, whose mark and grace period these are.
-pub fn open(
-    supervisor: io::Result<SupervisorHandle>,
-    opened: &Opened,
-    mark: String,
-    grace: Duration,
-) -> anyhow::Result<Shared> {
-    let mut setup = Setup::new(opened.folder.as_os_str().as_bytes(), mark);
-    setup.grace = grace;
-    let opened = supervisor.and_then(|supervisor| supervisor.open(&setup));
+/// For a run that is like this.
+pub fn open(supervisor: io::Result<SupervisorHandle>, setup: &Setup) -> anyhow::Result<Shared> {
+    let opened = supervisor.and_then(|supervisor| supervisor.open(setup));
     // In words: as a broken pipe it would pass for the end of whoever reads our output.
     let (executor, reports) =
         opened.map_err(|error| anyhow::anyhow!("start the supervisor process: {error}"))?;

@@ -135,6 +135,8 @@ pub struct RunOptions {
     /// How long outputs may take to appear; `None`: by where they are.
     pub latency_wait: Option<Duration>,
     pub grace: Duration,
+    /// No shell is kept warm.
+    pub fresh_shells: bool,
     pub events: Option<EventsTo>,
     pub progress: Progress,
     /// The seed of a random order.

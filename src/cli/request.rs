@@ -173,6 +173,8 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
     let events = path_setting(args.events, "FLOW_EVENTS", variable);
     let progress = setting(args.progress, "FLOW_PROGRESS", variable, parse_choice)?;
     let grace = setting(args.grace, "FLOW_GRACE", variable, parse_duration)?;
+    let fresh_shells = args.fresh_shells.then_some(true);
+    let fresh_shells = setting(fresh_shells, "FLOW_FRESH_SHELLS", variable, parse_bool)?;
     Ok(Request::Run(RunOptions {
         common,
         place: place(args.place, variable),
@@ -193,6 +195,7 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
             parse_duration,
         )?,
         grace: grace.unwrap_or(DEFAULT_GRACE),
+        fresh_shells: fresh_shells.unwrap_or(false),
         events: events.map(|path| match path.as_os_str() == "-" {
             true => EventsTo::Stdout,
             false => EventsTo::File(path),

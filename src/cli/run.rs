@@ -54,7 +54,10 @@ pub fn run(
     let supervisor = supervisor.unwrap_or_else(exec::supervisor::fork);
     let mark = local::new_mark().context("make up a name for the run")?;
     let _standing = fence::put(&opened.state, &mark)?;
-    let hands = hands::open(supervisor, &opened, mark.clone(), options.grace)?;
+    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark.clone());
+    setup.grace = options.grace;
+    setup.may_warm = !options.fresh_shells;
+    let hands = hands::open(supervisor, &setup)?;
     warnings.extend(super::exposed::warning(&opened.sources));
     let listing = RefCell::new(Listing::new(&disk));
     let judged = match judge(

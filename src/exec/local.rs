@@ -76,7 +76,7 @@ pub fn new_mark() -> io::Result<String> {
 
 impl Setup {
     /// The usual: this process's environment, cleaned; two seconds of grace; two spawner threads
-    /// for each processor; 64 MiB of output.
+    /// for each processor; 64 MiB of output; warm shells.
     pub fn new(folder: impl Into<BString>, mark: String) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Setup {
@@ -87,6 +87,7 @@ impl Setup {
             // Twice: 2,800 jobs a second where once gives 2,300 (2 cores, -j8; bench spawn, 2026-11).
             spawners: 2 * cores.min(32) as u32,
             quota: 64 << 20,
+            may_warm: true,
         }
     }
 }

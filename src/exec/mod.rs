@@ -54,8 +54,17 @@ pub struct Script {
 pub enum ScriptWay {
     /// `sh -c TEXT`: the last word of `argv` is `-c`, which is left out when the text goes by file.
     DashC,
+    /// The same to the script, by a shell that is kept warm where there is one.
+    WarmDashC,
     /// `python3 FILE`.
     File,
+}
+
+impl ScriptWay {
+    /// Whether the text is an argument, where it is short enough.
+    pub fn is_dash_c(self) -> bool {
+        matches!(self, ScriptWay::DashC | ScriptWay::WarmDashC)
+    }
 }
 
 /// What comes back of a task.

@@ -162,11 +162,18 @@ pub(super) fn launch<'v>(
     mut fill: impl FnMut(&Hole) -> Filled<'v>,
 ) -> anyhow::Result<(Vec<BString>, Option<Script>)> {
     let (program, way) = match &recipe.launch {
-        Launch::Shell { argv, is_default } => {
+        Launch::Shell {
+            argv,
+            is_default,
+            is_fresh,
+        } => {
             if *is_default && let Some(words) = recipe.text.argv(&mut fill) {
                 return Ok((words?, None));
             }
-            (argv, ScriptWay::DashC)
+            match is_fresh {
+                true => (argv, ScriptWay::DashC),
+                false => (argv, ScriptWay::WarmDashC),
+            }
         }
         Launch::Interpreter { argv, .. } => (argv, ScriptWay::File),
     };

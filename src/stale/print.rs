@@ -72,6 +72,7 @@ fn print(workflow: &Workflow, rule: &Rule) -> Print {
         Launch::Shell {
             argv,
             is_default: false,
+            ..
         } => {
             lines.push(line("shell", &bstr::join(" ", argv)));
         }

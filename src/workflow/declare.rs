@@ -46,6 +46,7 @@ impl Loader<'_> {
                     self.shell = super::recipe::Shell {
                         argv,
                         is_default: false,
+                        is_fresh: false,
                     };
                 }
             }

@@ -18,6 +18,8 @@ pub struct Shell {
     pub argv: Vec<BString>,
     /// Not chosen by the workflow: simple commands may do without it.
     pub is_default: bool,
+    /// Not one that is kept warm.
+    pub is_fresh: bool,
 }
 
 impl Default for Shell {
@@ -26,6 +28,7 @@ impl Default for Shell {
         Shell {
             argv,
             is_default: true,
+            is_fresh: false,
         }
     }
 }
@@ -39,6 +42,7 @@ impl Shell {
         Shell {
             argv,
             is_default: true,
+            is_fresh: false,
         }
     }
 }
@@ -50,6 +54,8 @@ pub enum Launch {
     Shell {
         argv: Vec<BString>,
         is_default: bool,
+        /// Not one that is kept warm.
+        is_fresh: bool,
     },
     /// The program of a `#!` line, which takes a file.
     Interpreter { argv: Vec<BString>, is_shell: bool },
@@ -154,6 +160,7 @@ pub(super) fn resolve_block(
         Interpreter::Default => Launch::Shell {
             argv: seen.shell.argv.clone(),
             is_default: seen.shell.is_default,
+            is_fresh: seen.shell.is_fresh,
         },
         Interpreter::Script {
             words, language, ..

@@ -4,6 +4,7 @@ pub mod ending;
 pub mod engine;
 pub mod output;
 pub mod starting;
+pub mod warm;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -69,6 +69,7 @@ fn nothing_typed_leaves_the_defaults() {
         timeout: None,
         latency_wait: None,
         grace: Duration::from_secs(2),
+        fresh_shells: false,
         events: None,
         progress: Progress::Auto,
         shuffle: None,
@@ -85,7 +86,7 @@ fn everything_can_be_typed() {
         "flow -C dir run main.flow a.bam -j 4 --max-fail 3 --force trim --force=sort --set a=1 \
          --set b= --workdir w --state-dir s --events - --retries 2 -v --progress lines \
          --mem 1.5G --gpus 2 --timeout 2h --color always --shuffle 7 --grace 1m30s \
-         --checksum-level 1 --latency-wait 1500ms b.bam",
+         --checksum-level 1 --latency-wait 1500ms --fresh-shells b.bam",
     );
     let param = |name: &str, value: &str| Param {
         name: name.into(),
@@ -118,6 +119,7 @@ fn everything_can_be_typed() {
         timeout: Some(Duration::from_secs(7200)),
         latency_wait: Some(Duration::from_millis(1500)),
         grace: Duration::from_secs(90),
+        fresh_shells: true,
         events: Some(EventsTo::Stdout),
         progress: Progress::Lines,
         shuffle: Some(7),

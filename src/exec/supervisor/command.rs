@@ -18,6 +18,8 @@ pub struct Environment {
     entries: Vec<CString>,
     /// `FLOW_MARK=`, the mark of the job that this run is part of, and the run's own mark.
     mark: Vec<u8>,
+    /// Whether a shell that was loaded with it may be kept for tasks to come.
+    pub may_warm: bool,
 }
 
 impl Environment {
@@ -33,7 +35,14 @@ impl Environment {
             }
         }
         mark.extend_from_slice(setup.mark.as_bytes());
-        Environment { entries, mark }
+        // Where libraries are looked for is the same for all; what is preloaded may do anything.
+        let is_early = |name: &[u8]| name.starts_with(b"LD_") && name != b"LD_LIBRARY_PATH";
+        let may_warm = setup.may_warm && !entries.iter().any(|entry| is_early(name_of(entry)));
+        Environment {
+            entries,
+            mark,
+            may_warm,
+        }
     }
 
     /// What it takes of the room for arguments and environment, in bytes.
@@ -102,7 +111,7 @@ fn last(strings: &Strings, text: &mut Text) -> io::Result<Last> {
     };
     if let Text::Short(bytes) = text {
         let fits = bytes.len() <= LONGEST_STRING && !bytes.contains(&0);
-        if way == ScriptWay::DashC && fits {
+        if way.is_dash_c() && fits {
             return Ok(Last::Argument(
                 CString::new(bytes.clone()).expect("it has no NUL"),
             ));
@@ -156,7 +165,7 @@ pub fn with_launch<T>(
         Last::Nothing => {}
         Last::Argument(text) => argv.push(text),
         Last::File(name, way) => {
-            if *way == ScriptWay::DashC
+            if way.is_dash_c()
                 && argv.len() > 1
                 && let Some(option) = argv.pop()
             {

@@ -14,6 +14,7 @@ mod serve;
 mod signals;
 mod spawners;
 mod start;
+mod warm;
 
 use std::io;
 use std::os::fd::AsRawFd;

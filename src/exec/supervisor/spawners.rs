@@ -21,11 +21,12 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::exec::TaskId;
 use crate::exec::supervisor::command::{self, Environment, with_launch};
 use crate::exec::supervisor::orders::Text;
+use crate::exec::supervisor::warm::{self, Shells};
 use crate::exec::sys::{self, Launch, Stack, Stage, Start};
 use crate::exec::wire::{Strings, too_long};
+use crate::exec::{ScriptWay, TaskId};
 
 /// Descriptors that are left for the supervisor's own looks at `/proc`.
 const RESERVED_FILES: u64 = 12;
@@ -200,6 +201,7 @@ impl Spawners {
 /// The life of a spawner thread.
 fn spawn_requests(shared: &Shared) {
     let mut stack = Stack::default();
+    let mut shells = Shells::default();
     let mut queue = lock(&shared.queue);
     loop {
         let Some(request) = queue.requests.pop_front() else {
@@ -216,7 +218,7 @@ fn spawn_requests(shared: &Shared) {
         }
         drop(queue);
         let task = request.strings.task;
-        let outcome = spawn(shared, request, &mut stack);
+        let outcome = spawn(shared, request, &mut stack, &mut shells);
         let is_urgent = outcome.is_urgent();
         lock(&shared.results).push((task, outcome));
         if is_urgent {
@@ -260,7 +262,7 @@ fn open_files(strings: &Strings) -> Result<[Option<File>; 2], (BString, io::Erro
     Ok([first, second])
 }
 
-fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
+fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack, shells: &mut Shells) -> Outcome {
     if let Text::Lost(error) = &request.text {
         return Outcome::NotStarted(format!("there is no room for its script: {}", words(error)));
     }
@@ -288,13 +290,20 @@ fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
         n_files: shared.n_files,
     };
     let began = Instant::now();
+    let mut may_be_warm = request.strings.way == Some(ScriptWay::WarmDashC)
+        && shared.environment.may_warm
+        && request.strings.env().all(warm::is_late);
     let mut launch = |request: &mut Request| {
         with_launch(
             &shared.environment,
             &request.strings,
             &mut request.text,
             &base,
-            |launch| sys::start(launch, stack),
+            |launch| {
+                let is_warm = std::mem::take(&mut may_be_warm) && launch.script.is_none();
+                let forked = is_warm.then(|| shells.start(launch, stack)).flatten();
+                forked.map_or_else(|| sys::start(launch, stack), Start::Running)
+            },
         )
     };
     let mut start = launch(&mut request);

@@ -32,6 +32,8 @@ pub struct Setup {
     pub spawners: u32,
     /// How much of one task's output is passed on, in bytes.
     pub quota: u64,
+    /// Whether shells may be kept warm.
+    pub may_warm: bool,
 }
 
 /// The folder and the two files.
@@ -122,6 +124,7 @@ pub fn put_setup(out: &mut Vec<u8>, setup: &Setup) {
         head.extend((setup.grace.as_millis() as u64).to_le_bytes());
         head.extend(setup.spawners.to_le_bytes());
         head.extend(setup.quota.to_le_bytes());
+        head.push(u8::from(setup.may_warm));
         for (name, value) in &setup.env {
             put_bytes(head, name);
             put_bytes(head, value);
@@ -145,6 +148,7 @@ pub fn put_task(out: &mut Vec<u8>, task: &Task) {
             Some(Script { way, .. }) => match way {
                 ScriptWay::DashC => 1,
                 ScriptWay::File => 2,
+                ScriptWay::WarmDashC => 3,
             },
         });
         head.extend((task.patience.as_millis() as u64).to_le_bytes());
@@ -251,6 +255,7 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
                 grace: Duration::from_millis(fields.u64()?),
                 spawners: fields.u32()?,
                 quota: fields.u64()?,
+                may_warm: fields.u8()? == 1,
                 env: Vec::new(),
             };
             while !fields.0.is_empty() {
@@ -265,6 +270,7 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
                 0 => None,
                 1 => Some(ScriptWay::DashC),
                 2 => Some(ScriptWay::File),
+                3 => Some(ScriptWay::WarmDashC),
                 _ => return Err(Malformed),
             };
             let patience = Duration::from_millis(fields.u64()?);

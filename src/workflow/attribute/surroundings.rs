@@ -174,8 +174,17 @@ pub(in crate::workflow) fn shell(loader: &mut Loader, rule: &ast::Rule) -> Optio
                 .at(attribute.span, "the recipe's `#!` line names what runs it"),
         );
     }
+    if argv == ["fresh"] {
+        // The shell that the rule would have, started anew for each job.
+        let is_fresh = true;
+        return Some(Shell {
+            is_fresh,
+            ..loader.shell.clone()
+        });
+    }
     (!argv.is_empty()).then_some(Shell {
         argv,
         is_default: false,
+        is_fresh: false,
     })
 }
