@@ -14,14 +14,17 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
+use super::checksum::checksum;
 use super::extent::Extent;
 
 const MAGIC: [u8; 8] = *b"flowlog\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MARK: [u8; 4] = [0xf1, 0x0e, 0xc0, 0xde];
 /// How long the beginning of a file is that every record depends on.
 pub const HEAD: usize = MAGIC.len() + 4 + 8;
-const RECORD_HEAD: usize = MARK.len() + 4 + 8;
+pub(super) const RECORD_HEAD: usize = MARK.len() + 4 + 8;
+/// So far before its payload a record says how long that is.
+const LENGTH_BEFORE: usize = RECORD_HEAD - MARK.len();
 
 /// Larger than any record that flow writes: a length beyond it is damage.
 const MAX_PAYLOAD: usize = 1 << 30;
@@ -55,6 +58,10 @@ impl Found {
             salt: self.salt,
             length: self.bytes.len() as u64,
         })
+    }
+
+    pub(super) fn salt(&self) -> u64 {
+        self.salt
     }
 
     /// Whether there is a file that can be gone on with.
@@ -109,62 +116,67 @@ pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
         return Err(Unreadable::NoLog);
     };
     let salt = u64::from_le_bytes(*salt);
-    let mut found = Found {
+    let mut records = Vec::new();
+    let mut n_damaged = each_record(&bytes, salt, |record| records.push(record));
+    if version != VERSION {
+        // Where records are good ones of this version, the number itself is what was damaged: another
+        // version has other checksums.
+        if records.is_empty() {
+            return Err(match version > VERSION {
+                true => Unreadable::Newer(version),
+                false => Unreadable::NoLog,
+            });
+        }
+        n_damaged += 4;
+    }
+    Ok(Found {
+        bytes,
+        records,
+        n_damaged,
         salt,
         is_there: true,
-        ..Found::default()
-    };
+        is_empty_file: false,
+    })
+}
+
+/// Tells where the payloads of good records are, in their order. Returns how many bytes belong to no
+/// record.
+pub(super) fn each_record(bytes: &[u8], salt: u64, mut told: impl FnMut(Range<usize>)) -> usize {
+    let mut n_damaged = 0;
     let mut at = HEAD;
     while at < bytes.len() {
         if let Some(length) = record(&bytes[at..], salt) {
             let start = at + RECORD_HEAD;
-            found.records.push(start..start + length);
+            told(start..start + length);
             at = start + length;
             continue;
         }
         let next = bytes[at + 1..]
             .find(MARK)
             .map_or(bytes.len(), |n| at + 1 + n);
-        found.n_damaged += next - at;
+        n_damaged += next - at;
         at = next;
     }
-    if version != VERSION {
-        // Where records are good ones of this version, the number itself is what was damaged: another
-        // version has other checksums.
-        if found.records.is_empty() {
-            return Err(match version > VERSION {
-                true => Unreadable::Newer(version),
-                false => Unreadable::NoLog,
-            });
-        }
-        found.n_damaged += 4;
-    }
-    found.bytes = bytes;
-    Ok(found)
+    n_damaged
+}
+
+/// The payload of a good record that begins at `start`.
+pub(super) fn payload(bytes: &[u8], start: usize) -> &[u8] {
+    let length = bytes[start - LENGTH_BEFORE..].first_chunk();
+    let length = u32::from_le_bytes(*length.expect("a record has a head")) as usize;
+    &bytes[start..start + length]
 }
 
 /// The length of the payload of the good record that `bytes` begins with.
 fn record(bytes: &[u8], salt: u64) -> Option<usize> {
     let rest = bytes.strip_prefix(&MARK)?;
     let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
-    let sum: [u8; 8] = *rest.get(4..)?.first_chunk()?;
+    let sum = u64::from_le_bytes(*rest.get(4..)?.first_chunk()?);
     if length > MAX_PAYLOAD {
         return None;
     }
     let payload = rest.get(12..12 + length)?;
     (checksum(salt, payload) == sum).then_some(length)
-}
-
-fn checksum(salt: u64, payload: &[u8]) -> [u8; 8] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&salt.to_le_bytes());
-    hasher.update(&(payload.len() as u32).to_le_bytes());
-    hasher.update(payload);
-    *hasher
-        .finalize()
-        .as_bytes()
-        .first_chunk()
-        .expect("a hash is longer")
 }
 
 /// What a log is written to: a file, or a twin in memory.
@@ -293,14 +305,14 @@ impl<M: Medium> Writer<M> {
     /// left.
     pub fn append<'r>(&mut self, payloads: impl IntoIterator<Item = &'r [u8]>) -> io::Result<()> {
         for payload in payloads {
-            self.put(payload);
+            put(&mut self.waiting, self.salt, payload);
         }
         self.write_waiting()
     }
 
-    /// Adds a record to those that wait to be written.
-    pub fn put(&mut self, payload: &[u8]) {
-        put(&mut self.waiting, self.salt, payload);
+    /// Adds a record, with its head, to those that wait to be written.
+    pub(super) fn put_sealed(&mut self, record: &[u8]) {
+        self.waiting.extend_from_slice(record);
     }
 
     /// How many bytes wait to be written.
@@ -320,6 +332,10 @@ impl<M: Medium> Writer<M> {
         }
         self.end += len;
         Ok(())
+    }
+
+    pub(super) fn salt(&self) -> u64 {
+        self.salt
     }
 
     /// Waits until all that was appended is on the disk.
@@ -346,10 +362,26 @@ pub fn head(salt: u64) -> Vec<u8> {
 
 /// Appends one record.
 pub fn put(bytes: &mut Vec<u8>, salt: u64, payload: &[u8]) {
+    let start = open_record(bytes);
+    bytes.extend_from_slice(payload);
+    seal_record(bytes, salt, start);
+}
+
+/// Appends the head of a record, whose payload comes behind it. Returns where that begins.
+pub(super) fn open_record(bytes: &mut Vec<u8>) -> usize {
     bytes.extend(MARK);
-    bytes.extend((payload.len() as u32).to_le_bytes());
-    bytes.extend(checksum(salt, payload));
-    bytes.extend(payload);
+    bytes.extend([0; RECORD_HEAD - MARK.len()]);
+    bytes.len()
+}
+
+/// The payload that begins at `start` is all there: its length and checksum go into its head.
+pub(super) fn seal_record(bytes: &mut [u8], salt: u64, start: usize) {
+    let (head, payload) = bytes.split_at_mut(start);
+    let sum = checksum(salt, payload).to_le_bytes();
+    let length = (payload.len() as u32).to_le_bytes();
+    let (for_length, for_sum) = head[start - LENGTH_BEFORE..].split_at_mut(length.len());
+    for_length.copy_from_slice(&length);
+    for_sum.copy_from_slice(&sum);
 }
 
 #[cfg(test)]

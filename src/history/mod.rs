@@ -4,6 +4,7 @@
 //! History is evidence, never authority: a job is fresh only if its record and what is on disk
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
+mod checksum;
 pub mod contents;
 pub mod discovered;
 pub mod extent;
@@ -17,6 +18,7 @@ pub mod owed;
 pub mod past;
 pub mod place;
 pub mod runs;
+mod index;
 pub mod store;
 mod sync;
 #[cfg(test)]
@@ -79,6 +81,52 @@ pub trait History {
     }
     /// The run ends.
     fn close(&mut self) -> anyhow::Result<()>;
+}
+
+impl<H: History + ?Sized> History for &mut H {
+    fn last(&self, job: &[u8]) -> Option<Last<'_>> {
+        (**self).last(job)
+    }
+
+    fn each(&self, told: &mut dyn FnMut(&Past)) {
+        (**self).each(told);
+    }
+
+    fn workflow_at(&self, ms: u64) -> Option<BString> {
+        (**self).workflow_at(ms)
+    }
+
+    fn text(&self, id: u64) -> Option<&BStr> {
+        (**self).text(id)
+    }
+
+    fn is_complete(&self) -> bool {
+        (**self).is_complete()
+    }
+
+    fn remember(&mut self, id: u64, text: &[u8]) -> anyhow::Result<()> {
+        (**self).remember(id, text)
+    }
+
+    fn started(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        (**self).started(job)
+    }
+
+    fn succeeded(&mut self, job: &[u8], now: &Now) -> anyhow::Result<()> {
+        (**self).succeeded(job, now)
+    }
+
+    fn failed(&mut self, job: &[u8]) -> anyhow::Result<()> {
+        (**self).failed(job)
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        (**self).flush()
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        (**self).close()
+    }
 }
 
 /// No history: every job is judged by the times of its files.

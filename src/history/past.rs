@@ -1,7 +1,8 @@
 //! What a job looked like when it last succeeded, as the bytes of its record.
 //!
-//! Numbers are LEB128 varints, texts a length and bytes. It is read where it lies: nothing is
-//! allocated for a job that is as it was.
+//! Numbers are LEB128 varints, texts a length and bytes; what mostly fills all eight bytes, hashes and
+//! times, is written as these, little-endian. It is read where it lies: nothing is allocated for a job
+//! that is as it was.
 
 use crate::disk::Time;
 
@@ -57,8 +58,8 @@ pub struct Past<'a> {
 impl Now<'_> {
     /// Appends the record's bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
-        put(out, self.recipe);
-        put(out, self.params);
+        out.extend(self.recipe.to_le_bytes());
+        out.extend(self.params.to_le_bytes());
         put(out, self.ended_ms);
         put(out, self.wall_ms.map_or(0, |ms| ms + 1));
         put(out, self.max_rss_kib);
@@ -75,7 +76,7 @@ impl Now<'_> {
             section(out, |out| {
                 for file in files {
                     put_text(out, file.path);
-                    put(out, file.time.0 as u64);
+                    out.extend(file.time.0.to_le_bytes());
                     put(out, file.size);
                 }
             });
@@ -104,7 +105,7 @@ impl<'a> Past<'a> {
     pub fn read(bytes: &'a [u8]) -> Option<Past<'a>> {
         let mut rest = bytes;
         let rest = &mut rest;
-        let (recipe, params, ended_ms) = (take(rest)?, take(rest)?, take(rest)?);
+        let (recipe, params, ended_ms) = (take_eight(rest)?, take_eight(rest)?, take(rest)?);
         let wall_ms = take(rest)?.checked_sub(1);
         let max_rss_kib = take(rest)?;
         let mut section = || Some((take(rest)? as usize, take_text(rest)?));
@@ -180,7 +181,7 @@ fn files<'a>(mut rest: &'a [u8], hashes: &'a [Hash]) -> impl Iterator<Item = Fil
     let mut hashes = hashes.iter();
     std::iter::from_fn(move || {
         let path = take_text(&mut rest)?;
-        let time = Time(take(&mut rest)? as i64);
+        let time = Time(take_eight(&mut rest)? as i64);
         Some(File {
             path,
             time,
@@ -203,7 +204,25 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
+fn take_eight(rest: &mut &[u8]) -> Option<u64> {
+    let (bytes, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(u64::from_le_bytes(*bytes))
+}
+
+#[inline]
 pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
+    // Nearly all lengths and counts.
+    if let Some((&byte, tail)) = rest.split_first()
+        && byte < 0x80
+    {
+        *rest = tail;
+        return Some(u64::from(byte));
+    }
+    take_long(rest)
+}
+
+fn take_long(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for shift in (0..64).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

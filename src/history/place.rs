@@ -1,11 +1,11 @@
 //! Where a history is written: a file of the state folder, or a twin in memory.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::log::{Found, Medium, Writer};
-use super::sync::Syncer;
 
 /// Gives a log to write to.
 pub trait Place {
@@ -18,25 +18,25 @@ pub trait Place {
     fn append_to(&self, found: &Found, end: u64) -> io::Result<Writer<Box<dyn Medium>>>;
 }
 
-/// The file at a path, and the thread that sees to it that it reaches the disk.
+/// The file at a path.
 pub(super) struct AtPath<'p> {
     path: &'p Path,
-    syncer: Cell<Option<Syncer>>,
+    file: Cell<Option<File>>,
 }
 
 impl<'p> AtPath<'p> {
     pub fn new(path: &'p Path) -> Self {
-        let syncer = Cell::default();
-        AtPath { path, syncer }
+        let file = Cell::default();
+        AtPath { path, file }
     }
 
-    /// The thread, once there is a writer.
-    pub fn syncer(&self) -> Option<Syncer> {
-        self.syncer.take()
+    /// The file, once there is a writer, for whoever sees to it that it reaches the disk.
+    pub fn file(&self) -> Option<File> {
+        self.file.take()
     }
 
-    fn synced(&self, writer: Writer) -> io::Result<Writer<Box<dyn Medium>>> {
-        self.syncer.set(Some(Syncer::start(writer.file()?)));
+    fn noted(&self, writer: Writer) -> io::Result<Writer<Box<dyn Medium>>> {
+        self.file.set(Some(writer.file()?));
         Ok(writer.boxed())
     }
 }
@@ -46,10 +46,10 @@ impl Place for AtPath<'_> {
         &self,
         records: &mut dyn Iterator<Item = &[u8]>,
     ) -> io::Result<Writer<Box<dyn Medium>>> {
-        self.synced(Writer::create(self.path, records)?)
+        self.noted(Writer::create(self.path, records)?)
     }
 
     fn append_to(&self, found: &Found, end: u64) -> io::Result<Writer<Box<dyn Medium>>> {
-        self.synced(Writer::append_to(self.path, found, end)?)
+        self.noted(Writer::append_to(self.path, found, end)?)
     }
 }
