@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
 use bstr::{BStr, BString};
-use flow::disk::{Disk, Real, stat_all};
+use flow::disk::{Disk, Real, look_at_all};
 use flow::pattern::{Capture, Captures, Filter, Glob, Listing, NameId, Part, Pattern};
 use flow::pattern::{Shape, intersects};
 
@@ -139,8 +139,16 @@ fn looking(disk: &Real, folder: &Path, paths: &[BString]) {
         paths.iter().filter_map(|path| stat(path).ok()).count()
     });
     for n_threads in [1, 2] {
-        time(&format!("stat_all, {n_threads} threads"), || {
-            stat_all(disk, N, |n| paths[n].as_slice(), n_threads)
+        time(&format!("look_at_all, {n_threads} threads"), || {
+            let mut sizes = vec![0; N];
+            look_at_all(
+                disk,
+                &mut sizes,
+                |n| Some(paths[n].as_slice()),
+                |size, _, seen| *size = seen.ok().flatten().map_or(0, |stat| stat.size),
+                n_threads,
+            );
+            sizes
         });
     }
 }

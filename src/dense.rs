@@ -178,6 +178,12 @@ impl<T> Pool<T> {
         }
     }
 
+    /// Takes the last row back.
+    pub fn take_back(&mut self, row: Run) -> Vec<T> {
+        assert!(row.range().end == self.len(), "only the last row can go");
+        self.values.split_off(row.range().start)
+    }
+
     /// The number of elements over all rows.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -290,6 +296,15 @@ impl<I: Id> Interner<I> {
             }
         };
         I::new(index as usize)
+    }
+
+    /// Makes room for so many strings more: to grow means to look at every string again.
+    pub fn reserve(&mut self, n: usize) {
+        let Interner {
+            bytes, ends, table, ..
+        } = self;
+        ends.reserve(n);
+        table.reserve(n, |&other| hash(slice(bytes, ends, other)));
     }
 
     /// The id of `text` if it was interned before.

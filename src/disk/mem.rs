@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use bstr::{BStr, BString};
 
-use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
+use super::{Disk, DiskMut, Identity, Kind, Names, Stat, Time};
 use tree::{Body, State};
 
 /// A disk in memory.
@@ -142,7 +142,7 @@ impl Disk for MemDisk {
         Ok(Some((stat, identity)))
     }
 
-    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Names>> {
         let state = self.state();
         Ok(state.follow(folder)?.and_then(|node| state.list(node)))
     }

@@ -4,6 +4,7 @@
 
 mod mem;
 mod mount;
+mod names;
 mod protect;
 mod real;
 mod rehearsal;
@@ -15,9 +16,10 @@ mod tests;
 use std::io;
 
 pub use mem::MemDisk;
+pub use names::{Name, Names};
 pub use real::Real;
 pub use rehearsal::Rehearsal;
-pub use sweep::stat_all;
+pub use sweep::look_at_all;
 
 /// A time in nanoseconds since the epoch, as the file system tells it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -71,7 +73,7 @@ pub trait Disk: Sync {
     fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>>;
     /// The names in a folder, in byte order, less `.` and `..`; `None` when there is no such
     /// folder. The workflow's folder is `.`, or nothing.
-    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>>;
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Names>>;
     /// What a file holds; an error when it is not there.
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>>;
     /// As [`stat`](Disk::stat), and which state of the file that was.
@@ -96,8 +98,8 @@ pub trait Disk: Sync {
     /// A number that stands for the names in a folder.
     fn names_number(&self, folder: &[u8]) -> io::Result<u64> {
         let mut hasher = blake3::Hasher::new();
-        for entry in self.list(folder)?.unwrap_or_default() {
-            hasher.update(&entry.name);
+        for entry in self.list(folder)?.unwrap_or_default().iter() {
+            hasher.update(entry.name);
             hasher.update(if entry.is_folder { b"/\0" } else { b"\0" });
         }
         let hash = hasher.finalize();

@@ -6,13 +6,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use bstr::BString;
 use rustix::fs::{
     self, AtFlags, CWD, FileType, Mode, OFlags, RawDir, Timespec, Timestamps, UTIME_OMIT,
 };
 use rustix::io::Errno;
 
-use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
+use super::{Disk, DiskMut, Identity, Kind, Names, Stat, Time};
 
 /// Bytes of names that one system call may bring.
 const LIST_BUFFER: usize = 64 * 1024;
@@ -166,12 +165,12 @@ impl Disk for Real {
         }
     }
 
-    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Names>> {
         let opened = open_folder(&self.root, name(folder), OFlags::empty());
         let Some(opened) = if_there(folder, opened)? else {
             return Ok(None);
         };
-        let mut entries = Vec::new();
+        let mut entries = Names::default();
         let mut buffer = vec![MaybeUninit::uninit(); LIST_BUFFER];
         let mut names = RawDir::new(&opened, &mut buffer);
         while let Some(found) = names.next() {
@@ -200,13 +199,11 @@ impl Disk for Real {
                     file_type = FileType::from_raw_mode(stat.st_mode);
                 }
             }
-            entries.push(Entry {
-                name: BString::from(name.to_bytes()),
-                is_folder: file_type == FileType::Directory,
-                is_link,
-            });
+            let is_folder = file_type == FileType::Directory;
+            entries.push(name.to_bytes(), is_folder, is_link);
         }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        entries.sort();
+        entries.shrink();
         Ok(Some(entries))
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use bstr::{BString, ByteSlice};
 
-use super::{Disk, DiskMut, Entry, Identity, Kind, Stat, Time};
+use super::{Disk, DiskMut, Identity, Kind, Names, Stat, Time};
 
 /// What would be, over what is.
 pub struct Rehearsal<'d> {
@@ -54,30 +54,26 @@ impl Disk for Rehearsal<'_> {
         }
     }
 
-    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Names>> {
         let found = self.disk.list(folder)?;
         let folder = name(folder);
         let folder = if folder == b"." { b"" } else { folder };
         let made = self.made();
         let made = made.iter().filter_map(|(path, stat)| {
             let (above, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
-            (above == folder).then(|| Entry {
-                name: name.into(),
-                is_folder: stat.kind == Kind::Folder,
-                is_link: false,
-            })
+            (above == folder).then(|| (name, stat.kind == Kind::Folder))
         });
-        let made: Vec<Entry> = made.collect();
-        if found.is_none() && made.is_empty() {
-            return Ok(None);
+        let mut all = found.clone().unwrap_or_default();
+        let is_there = |name: &[u8]| {
+            found
+                .as_ref()
+                .is_some_and(|found| found.find(name).is_some())
+        };
+        for (name, is_folder) in made.filter(|(name, _)| !is_there(name)) {
+            all.push(name, is_folder, false);
         }
-        let mut all = found.unwrap_or_default();
-        for entry in made {
-            if let Err(at) = all.binary_search_by(|other| other.name.cmp(&entry.name)) {
-                all.insert(at, entry);
-            }
-        }
-        Ok(Some(all))
+        all.sort();
+        Ok((found.is_some() || !all.is_empty()).then_some(all))
     }
 
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::class::Class;
 use super::{MAX_ALTERNATIVES, Part, Pattern, PatternError, alternatives, too_many_alternatives};
-use crate::disk::Entry;
+use crate::disk::{Name, Names};
 
 /// flow's own folder: no glob looks into it.
 const STATE_FOLDER: &[u8] = b".flow";
@@ -301,13 +301,10 @@ impl Wild {
         }
     }
 
-    /// Those of a folder's entries, which are in byte order, whose names begin as this does: where
-    /// many globs look into one folder, each looks at its own part.
-    pub fn candidates<'e>(&self, entries: &'e [Entry]) -> &'e [Entry] {
-        let start = entries.partition_point(|entry| entry.name < self.prefix);
-        let rest = &entries[start..];
-        let n = rest.partition_point(|entry| entry.name.starts_with(&self.prefix));
-        &rest[..n]
+    /// Those of a folder's names that begin as this does: where many globs look into one folder,
+    /// each looks at its own part.
+    pub fn candidates<'n>(&self, names: &'n Names) -> impl Iterator<Item = Name<'n>> {
+        names.with_prefix(&self.prefix)
     }
 
     /// Whether a folder's entry of that name is meant.

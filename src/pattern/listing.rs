@@ -10,12 +10,12 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::facts;
-use crate::disk::{Disk, Entry, Kind};
+use crate::disk::{Disk, Kind, Names};
 
 /// A cache of folders, shared by all globs of a plan.
 pub struct Listing<'d> {
     disk: &'d dyn Disk,
-    folders: HashMap<BString, Option<Arc<Vec<Entry>>>, FxBuildHasher>,
+    folders: HashMap<BString, Option<Arc<Names>>, FxBuildHasher>,
 }
 
 impl<'d> Listing<'d> {
@@ -29,7 +29,7 @@ impl<'d> Listing<'d> {
     /// The names in a folder, in byte order; `None` when there is no such folder.
     ///
     /// The workflow's folder is `.`, as [`facts::dir`] has it.
-    pub fn folder(&mut self, folder: &BStr) -> io::Result<Option<Arc<Vec<Entry>>>> {
+    pub fn folder(&mut self, folder: &BStr) -> io::Result<Option<Arc<Names>>> {
         let folder = key(folder);
         if let Some(known) = self.folders.get(folder) {
             return Ok(known.clone());
@@ -53,7 +53,7 @@ impl<'d> Listing<'d> {
             Some(entries) => entries,
             None => return Some(false),
         };
-        match entry(entries, facts::name(path)) {
+        match entries.find(facts::name(path)) {
             None => Some(false),
             Some(entry) if entry.is_link => None,
             Some(entry) => Some(entry.is_folder || !path.ends_with(b"/")),
@@ -84,10 +84,9 @@ impl<'d> Listing<'d> {
     }
 
     /// The folders listed so far that are there, in no order.
-    pub(super) fn listed(&self) -> impl Iterator<Item = (&BStr, &[Entry])> {
-        (self.folders.iter()).filter_map(|(folder, entries)| {
-            Some((folder.as_bstr(), entries.as_deref()?.as_slice()))
-        })
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&BStr, &Names)> {
+        (self.folders.iter())
+            .filter_map(|(folder, entries)| Some((folder.as_bstr(), entries.as_deref()?)))
     }
 }
 
@@ -97,10 +96,4 @@ fn key(folder: &[u8]) -> &[u8] {
         b"" => b".",
         folder => folder,
     }
-}
-
-/// The entry of that name.
-pub(super) fn entry<'e>(entries: &'e [Entry], name: &[u8]) -> Option<&'e Entry> {
-    let at = entries.binary_search_by(|entry| entry.name.as_slice().cmp(name));
-    at.ok().map(|at| &entries[at])
 }

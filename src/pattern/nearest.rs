@@ -49,7 +49,7 @@ pub fn nearest_path(wanted: &BStr, listing: &mut Listing) -> Option<BString> {
     }
     let elsewhere = listing
         .listed()
-        .filter(|(_, entries)| super::listing::entry(entries, name).is_some())
+        .filter(|(_, entries)| entries.find(name).is_some())
         .map(|(folder, _)| join(folder, name));
     elsewhere.min_by(|a, b| (a.len(), a).cmp(&(b.len(), b)))
 }
@@ -67,16 +67,16 @@ fn similar_name(
     let near = entries
         .iter()
         .filter(|entry| entry.is_folder || !only_folders);
-    let near = near.filter_map(|entry| match distance(name, &entry.name, limit)? {
+    let near = near.filter_map(|entry| match distance(name, entry.name, limit)? {
         0 => None,
-        edits => Some((edits, &entry.name)),
+        edits => Some((edits, entry.name)),
     });
     near.min().map(|(_, name)| join(dir, name))
 }
 
 fn has_name(dir: &[u8], name: &[u8], listing: &mut Listing) -> bool {
     let entries = listing.folder(BStr::new(dir)).ok().flatten();
-    entries.is_some_and(|entries| super::listing::entry(&entries, name).is_some())
+    entries.is_some_and(|entries| entries.find(name).is_some())
 }
 
 fn join(dir: &[u8], name: &[u8]) -> BString {

@@ -10,7 +10,8 @@ use bstr::{BStr, BString};
 
 use super::Glob;
 use super::glob::{Component, Line, may_descend};
-use super::listing::{self, Listing};
+use super::listing::Listing;
+use crate::disk::Names;
 
 /// A folder on the way, and the component to be matched in it.
 struct Place {
@@ -23,13 +24,12 @@ impl Glob {
     /// The paths that are there, in byte order, each once.
     ///
     /// Files, devices and links that lead nowhere count as files; a link to a folder is a folder.
-    pub fn expand(&self, listing: &mut Listing) -> io::Result<Vec<BString>> {
-        let mut found = Vec::new();
+    pub fn expand(&self, listing: &mut Listing) -> io::Result<Names> {
+        let mut found = Names::default();
         for line in &self.lines {
             expand_line(&line.components, listing, &mut found)?;
         }
-        found.sort_unstable();
-        found.dedup();
+        found.sort();
         Ok(found)
     }
 
@@ -62,7 +62,7 @@ impl Line {
 fn expand_line(
     components: &[Component],
     listing: &mut Listing,
-    found: &mut Vec<BString>,
+    found: &mut Names,
 ) -> io::Result<()> {
     let n_deep = components
         .iter()
@@ -90,27 +90,34 @@ fn expand_line(
                     if path != "/" {
                         path.push(b'/');
                     }
-                    found.push(path);
+                    found.push(&path, true, false);
                 }
             }
             Component::Literal(name) => {
                 let entries = listing.folder(BStr::new(&folder))?;
-                let entry = (entries.as_deref()).and_then(|all| listing::entry(all, name));
-                if entry.is_some_and(|entry| !entry.is_folder) {
-                    found.push(child(&folder, name, next));
+                let entry = (entries.as_deref()).and_then(|all| all.find(name));
+                if let Some(entry) = entry.filter(|entry| !entry.is_folder) {
+                    found.push(&child(&folder, name, next), false, entry.is_link);
                 }
             }
             Component::Wild(wild) => {
                 let entries = listing.folder(BStr::new(&folder))?;
-                for entry in wild.candidates(entries.as_deref().map_or(&[], Vec::as_slice)) {
-                    if entry.is_folder == is_last || !wild.matches(&entry.name) {
+                let entries = entries.iter().flat_map(|all| wild.candidates(all));
+                let mut path = folder.clone();
+                if !(path.is_empty() || path.ends_with(b"/")) {
+                    path.push(b'/');
+                }
+                let n_before = path.len();
+                for entry in entries {
+                    if entry.is_folder == is_last || !wild.matches(entry.name) {
                         continue;
                     }
-                    let path = child(&folder, &entry.name, next);
+                    path.truncate(n_before);
+                    path.extend_from_slice(entry.name);
                     match is_last {
-                        true => found.push(path),
+                        true => found.push(&path, entry.is_folder, entry.is_link),
                         false => open.push(Place {
-                            folder: path,
+                            folder: path.clone(),
                             next: next + 1,
                         }),
                     }
@@ -119,9 +126,9 @@ fn expand_line(
             Component::Folders => {
                 let entries = listing.folder(BStr::new(&folder))?;
                 for entry in entries.iter().flat_map(|entries| entries.iter()) {
-                    if entry.is_folder && !entry.is_link && may_descend(&entry.name) {
+                    if entry.is_folder && !entry.is_link && may_descend(entry.name) {
                         open.push(Place {
-                            folder: child(&folder, &entry.name, next),
+                            folder: child(&folder, entry.name, next),
                             next,
                         });
                     }
@@ -180,10 +187,11 @@ mod tests {
         let mut listing = Listing::new(disk);
         let glob = Glob::new(&parse(glob)).unwrap();
         let found = glob.expand(&mut listing).unwrap();
-        for path in &found {
-            assert!(glob.matches(BStr::new(path)), "{path}");
+        for path in found.iter().map(|one| one.name) {
+            assert!(glob.matches(path), "{path}");
         }
-        bstr::join(" ", found)
+        let words: Vec<&BStr> = found.iter().map(|one| one.name).collect();
+        bstr::join(" ", words)
             .iter()
             .map(|&byte| char::from(byte))
             .collect()

@@ -27,6 +27,9 @@ impl Plan {
 
     /// The entry, or what its stand-in turned out to be.
     pub(super) fn flatten(&self, entry: Entry, leaves: &mut Vec<Entry>) {
+        let Entry::Stand(_) = entry else {
+            return leaves.push(entry);
+        };
         let mut rest = vec![entry];
         while let Some(entry) = rest.pop() {
             match entry {
@@ -175,13 +178,16 @@ impl Plan {
         match glob.expand(&mut context.listing.borrow_mut()) {
             Ok(paths) => {
                 let mut orphans: Vec<BString> = Vec::new();
-                for name in paths {
-                    let path = self.paths.intern(&name);
-                    if self.excluded[rule].contains(&name) {
+                // Each of them mostly names one file more, an output.
+                self.paths.reserve(2 * paths.len());
+                found.reserve(paths.len());
+                for name in paths.iter().map(|one| one.name) {
+                    let path = self.paths.intern(name);
+                    if self.excluded[rule].contains(name) {
                         continue;
                     }
-                    match self.orphans.contains(&name) && self.producer(path).is_none() {
-                        true => orphans.push(name),
+                    match self.orphans.contains(name) && self.producer(path).is_none() {
+                        true => orphans.push(name.into()),
                         false => found.push(path),
                     }
                 }

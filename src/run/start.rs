@@ -271,7 +271,8 @@ impl Engine<'_> {
         let mut listing = crate::pattern::Listing::new(self.store.disk());
         let mut found = Vec::new();
         for glob in &globs {
-            found.extend(glob.expand(&mut listing)?);
+            let matched = glob.expand(&mut listing)?;
+            found.extend(matched.iter().map(|one| BString::from(one.name)));
         }
         found.sort();
         found.dedup();

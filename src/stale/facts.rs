@@ -1,12 +1,14 @@
 //! What was seen of each file: looked at once, in parallel where there are many.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Mutex;
 
 use bstr::{BStr, BString};
 
 use super::{content, folder};
 use crate::dense::{BitSet, Id, Table};
-use crate::disk::{Disk, Kind, Stat, Time, stat_all};
+use crate::disk::{Disk, Kind, Stat, Time, look_at_all};
 use crate::history::{Contents, Hash, Seen};
 use crate::plan::{JobId, PathId, Plan};
 
@@ -33,6 +35,9 @@ pub struct Facts {
     /// What earlier runs and this one have read. Without it files are read each time.
     pub contents: Option<Box<dyn Contents>>,
 }
+
+/// So many jobs or files are looked at by several threads.
+const MANY: usize = 2_000;
 
 /// A look waits for the kernel or for a network: two at once halve the time, more need not help.
 const N_THREADS: usize = 2;
@@ -148,17 +153,21 @@ impl Facts {
         jobs: &[JobId],
         unreadable: &mut Vec<(BString, String)>,
     ) {
-        let mut listed = BitSet::default();
-        let mut paths = Vec::new();
         self.seen.grow(plan.paths.len(), UNKNOWN);
-        for &job in jobs {
-            for &path in plan.inputs(job).iter().chain(plan.outputs(job)) {
-                if self.seen[path] == UNKNOWN && listed.insert(path.index()) {
-                    paths.push(path);
-                }
-            }
+        let files = |&job| plan.inputs(job).iter().chain(plan.outputs(job)).copied();
+        let paths = jobs.iter().flat_map(files);
+        let unknown = paths.filter(|path| self.seen[*path] == UNKNOWN);
+        if jobs.len() < MANY {
+            let mut unknown: Vec<PathId> = unknown.collect();
+            unknown.sort_unstable();
+            unknown.dedup();
+            return self.look_at(plan, disk, &unknown, unreadable);
         }
-        self.look_at(plan, disk, &paths, unreadable);
+        let mut listed = BitSet::default();
+        for path in unknown {
+            listed.insert(path.index());
+        }
+        self.look_at_listed(plan, disk, &listed, unreadable);
     }
 
     /// Looks at these files.
@@ -170,23 +179,77 @@ impl Facts {
         unreadable: &mut Vec<(BString, String)>,
     ) {
         self.seen.grow(plan.paths.len(), UNKNOWN);
-        let stats = stat_all(disk, paths.len(), |at| plan.path(paths[at]), N_THREADS);
-        for (&path, stat) in paths.iter().zip(stats) {
-            self.seen[path] = match stat {
-                Ok(Some(mut stat)) => {
-                    if let Some((files, time)) = &self.changed
-                        && files.contains(plan.path(path))
-                    {
-                        stat.modified = *time;
-                    }
-                    packed(Some(stat))
-                }
-                Ok(None) => MISSING,
-                Err(error) => {
-                    unreadable.push((plan.path(path).into(), error.to_string()));
-                    MISSING
-                }
-            };
+        if paths.len() < MANY {
+            let changed = self.changed.as_ref();
+            for &path in paths {
+                let name = plan.path(path);
+                let seen = disk.look(name);
+                self.seen[path] = told(seen, changed, name, |why| {
+                    unreadable.push((name.into(), why))
+                });
+            }
+            return;
+        }
+        let mut listed = BitSet::default();
+        for path in paths {
+            listed.insert(path.index());
+        }
+        self.look_at_listed(plan, disk, &listed, unreadable);
+    }
+
+    /// As [`Facts::look_at`], for files by their numbers: in the order of these, which is mostly
+    /// that of folders and names, and of memory.
+    fn look_at_listed(
+        &mut self,
+        plan: &Plan,
+        disk: &dyn Disk,
+        listed: &BitSet,
+        unreadable: &mut Vec<(BString, String)>,
+    ) {
+        let Facts { seen, changed, .. } = self;
+        let name = |at: usize| plan.path(PathId::new(at));
+        let wrong: Mutex<Vec<(usize, String)>> = Mutex::default();
+        look_at_all(
+            disk,
+            seen.values_mut(),
+            |at| listed.contains(at).then(|| name(at).as_ref()),
+            |place, at, seen| {
+                let note = |why| {
+                    wrong
+                        .lock()
+                        .expect("no thread panics with it")
+                        .push((at, why))
+                };
+                *place = told(seen, changed.as_ref(), name(at), note);
+            },
+            N_THREADS,
+        );
+        let mut wrong = wrong.into_inner().expect("no thread has panicked");
+        wrong.sort_unstable();
+        unreadable.extend(wrong.into_iter().map(|(at, why)| (name(at).into(), why)));
+    }
+}
+
+/// What was seen, as it is kept. Why nothing could be seen goes to `wrong`, and counts as missing.
+fn told(
+    seen: io::Result<Option<Stat>>,
+    changed: Option<&(HashSet<BString>, Time)>,
+    name: &BStr,
+    wrong: impl FnOnce(String),
+) -> (Time, u64) {
+    match seen {
+        Ok(Some(mut stat)) => {
+            if let Some((files, time)) = changed
+                && files.contains(name)
+            {
+                stat.modified = *time;
+            }
+            packed(Some(stat))
+        }
+        Ok(None) => MISSING,
+        Err(error) => {
+            wrong(error.to_string());
+            MISSING
         }
     }
 }

@@ -73,7 +73,7 @@ impl Judge {
                 continue;
             }
             match glob.expand(&mut context.listing.borrow_mut()) {
-                Ok(found) => files.extend(found.iter().map(|path| plan.paths.intern(path))),
+                Ok(found) => files.extend(found.iter().map(|one| plan.paths.intern(one.name))),
                 Err(error) => {
                     self.unreadable
                         .push((plan.path(named).into(), error.to_string()));

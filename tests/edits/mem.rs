@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use flow::disk::{Disk, DiskMut, Entry, MemDisk, Stat};
+use flow::disk::{Disk, DiskMut, MemDisk, Names, Stat};
 use flow::event::{End, Event, EventKind, Status, Usage};
 use flow::exec::{Executor, Report, Signal, Task};
 use flow::history::output::Writer;
@@ -362,7 +362,7 @@ impl Disk for Fragile<'_> {
         self.disk.stat(path)
     }
 
-    fn list(&self, folder: &[u8]) -> io::Result<Option<Vec<Entry>>> {
+    fn list(&self, folder: &[u8]) -> io::Result<Option<Names>> {
         self.disk.list(folder)
     }
 

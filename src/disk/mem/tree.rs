@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use bstr::BString;
 
-use super::super::{Entry, Time};
+use super::super::{Entry, Names, Time};
 
 /// How many links may be followed for one path, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -282,7 +282,7 @@ impl State {
         Ok(())
     }
 
-    pub fn list(&self, folder: usize) -> Option<Vec<Entry>> {
+    pub fn list(&self, folder: usize) -> Option<Names> {
         let Body::Folder { names, .. } = &self.nodes[folder].body else {
             return None;
         };
