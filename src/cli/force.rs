@@ -33,6 +33,9 @@ pub fn forced(workflow: &Workflow, force: &Force) -> Result<Forced, Vec<Diag>> {
 
 /// Rules of which nothing is asked for, so that to force them does nothing.
 pub fn in_vain(workflow: &Workflow, plan: &Plan, wanted: &Wanted, force: &Force) -> Vec<Diag> {
+    if force.rules.is_empty() {
+        return Vec::new();
+    }
     let jobs = plan.jobs.iter().filter(|(job, _)| wanted.has(*job));
     let stands = plan.stands.iter().filter(|(id, _)| wanted.has_stand(*id));
     let needed: HashSet<RuleId> = jobs

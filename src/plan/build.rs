@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use bstr::BString;
 
 use super::feedback::{self, Excluded};
-use super::source::Item;
 use super::{Consumer, Context, Entry, Job, PathId, Plan, Seen, Then, name};
 use crate::dense::{Run, Table};
 use crate::lang::ast::Verb;
@@ -123,7 +122,6 @@ impl Plan {
             };
             let inputs = self.files.add(naming.inputs.iter().copied());
             let slots = self.slots_of(&context.workflow.rules[id], &naming.slots);
-            let outputs = self.files.add(outputs);
             let none = Run::default();
             let job = Job {
                 rule: id,
@@ -177,33 +175,47 @@ impl Plan {
             entries.push(Entry::Stand(stand));
             return;
         }
-        let is_subdivide = context.workflow.rules[id].verb == Verb::Subdivide;
+        let Entry::Stand(_) = entry else {
+            return self.expand_items(context, id, entry, taken, entries);
+        };
         let mut leaves = Vec::new();
         self.flatten(entry, &mut leaves);
-        let mut items: Vec<Item> = Vec::new();
         for leaf in leaves {
-            if self.is_pending(leaf) {
-                self.expand_entry(context, id, source, leaf, taken, entries);
-                continue;
-            }
-            items.clear();
-            self.items(leaf, &mut items);
-            for item in &items {
-                let files = &self.files[item.files];
-                if let (Some(taken), Some(first)) = (taken.as_mut(), files.first())
-                    && !taken.insert((*first, files.len()))
-                {
-                    continue;
-                }
-                if let Some(job) = self.item_job(context, id, *item) {
-                    self.add_known(job);
-                    entries.push(if is_subdivide {
-                        Entry::Split(job)
-                    } else {
-                        Entry::Job(job)
-                    });
-                }
+            match self.is_pending(leaf) {
+                true => self.expand_entry(context, id, source, leaf, taken, entries),
+                false => self.expand_items(context, id, leaf, taken, entries),
             }
         }
+    }
+
+    /// The jobs of an entry whose items are known.
+    fn expand_items(
+        &mut self,
+        context: Context,
+        id: RuleId,
+        leaf: Entry,
+        taken: &mut Option<HashSet<(PathId, usize)>>,
+        entries: &mut Vec<Entry>,
+    ) {
+        let is_subdivide = context.workflow.rules[id].verb == Verb::Subdivide;
+        let mut items = std::mem::take(&mut self.scratch.items);
+        items.clear();
+        self.items(leaf, &mut items);
+        for item in &items {
+            let files = &self.files[item.files];
+            if let (Some(taken), Some(first)) = (taken.as_mut(), files.first())
+                && !taken.insert((*first, files.len()))
+            {
+                continue;
+            }
+            if let Some(job) = self.item_job(context, id, *item) {
+                self.add_known(job);
+                entries.push(match is_subdivide {
+                    true => Entry::Split(job),
+                    false => Entry::Job(job),
+                });
+            }
+        }
+        self.scratch.items = items;
     }
 }

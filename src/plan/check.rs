@@ -399,12 +399,26 @@ impl Plan {
         let mut found = Vec::new();
         let mut used = BitSet::default();
         let mut seen: HashSet<&[u8]> = HashSet::new();
+        // The folders of the job before, its outputs' and its inputs': mostly they come again.
+        let mut last: [&[u8]; 2] = [b""; 2];
         for job in self.jobs.ids() {
-            for &path in self.outputs(job).iter().chain(self.inputs(job)) {
+            let inputs = self.inputs(job).iter().map(|input| (0, input));
+            let outputs = self.outputs(job).iter().map(|output| (1, output));
+            for (kind, &path) in outputs.chain(inputs) {
                 if !used.insert(path.index()) {
                     continue;
                 }
-                let mut above: &[u8] = self.path(path).trim_end_with(|c| c == '/');
+                let mut above: &[u8] = self.path(path);
+                above = above.strip_suffix(b"/").unwrap_or(above);
+                let is_as_before = |above: &[u8]| {
+                    let rest = above.strip_prefix(last[kind]);
+                    let rest = rest.and_then(|rest| rest.strip_prefix(b"/"));
+                    !last[kind].is_empty() && rest.is_some_and(|rest| !rest.contains(&b'/'))
+                };
+                if is_as_before(above) {
+                    continue;
+                }
+                last[kind] = above.rfind_byte(b'/').map_or(b"", |end| &above[..end]);
                 while let Some(end) = above.rfind_byte(b'/') {
                     above = &above[..end];
                     if !seen.insert(above) {

@@ -50,7 +50,6 @@ impl Plan {
         let Some(outputs) = self.fill_outputs(context, id, &naming, rule.outputs.first()) else {
             return Vec::new();
         };
-        let outputs = self.files.add(outputs);
         let none = Run::default();
         let job = Job {
             rule: id,
@@ -243,6 +242,7 @@ impl Plan {
             naming.item.extend_from_slice(&self.files[item.files]);
             naming.inputs.clone_from(&naming.item);
             let outputs = self.fill_outputs(context, id, &naming, rule.outputs.first());
+            let outputs = outputs.map(|run| self.files.take_back(run));
             if let Some(outputs) = outputs
                 && let Some(&first) = outputs.first()
             {

@@ -326,6 +326,9 @@ impl Plan {
     /// Takes a job whose inputs have names into `known`, and those that were held by it; or holds
     /// it while one of its inputs is made by an open job.
     fn add_known(&mut self, job: JobId) {
+        if self.open.is_empty() && self.is_held.is_empty() {
+            return self.known.push(job);
+        }
         let mut rest = vec![job];
         while let Some(job) = rest.pop() {
             match self.open_producer(job) {

@@ -22,6 +22,9 @@ pub(super) struct Scratch {
     pub shared: HashMap<(RuleId, u32), Arc<[PathId]>>,
     pub naming: Naming,
     pub groups: Captures,
+    pub items: Vec<Item>,
+    pub outputs: Vec<PathId>,
+    pub text: Vec<u8>,
 }
 
 #[derive(Default, Clone)]
@@ -118,7 +121,6 @@ impl Plan {
         let job = self
             .fill_outputs(context, rule_id, &naming, rule.outputs.first())
             .map(|outputs| {
-                let outputs = self.files.add(outputs);
                 let captures = self.captured.add(naming.captures.iter().copied());
                 let slots = self.slots_of(rule, &naming.slots);
                 let job = Job {
@@ -245,44 +247,66 @@ impl Plan {
         files
     }
 
-    /// The outputs of a job, globs as text. `None` after a mistake, which is reported.
+    /// The outputs of a job as a row of `files`, globs as text. `None` after a mistake, which is
+    /// reported.
     pub(super) fn fill_outputs(
         &mut self,
         context: Context,
         rule: RuleId,
         naming: &Naming,
         outputs: Option<&Vec<Output>>,
-    ) -> Option<Vec<PathId>> {
-        let mut found = Vec::with_capacity(outputs.map_or(0, Vec::len));
+    ) -> Option<Run> {
+        let mut found = std::mem::take(&mut self.scratch.outputs);
+        let mut text = std::mem::take(&mut self.scratch.text);
+        found.clear();
+        let mut is_good = true;
         for output in outputs.into_iter().flatten() {
-            let mut text = Vec::new();
-            if output.replaces_suffix {
-                text.extend_from_slice(&naming.stem);
+            let path = self.fill_output(context, rule, naming, output, &mut text);
+            is_good = path.is_some();
+            found.extend(path);
+            if !is_good {
+                break;
             }
-            if !self.fill(context, rule, &output.word, naming, &mut text) {
-                return None;
-            }
-            let path = clean(&text);
-            if is_above(&path) {
-                self.report(
-                    Diag::error("E0313", "an output comes out without a name").at(
-                        output.word.span,
-                        format!("this is `{}` for one of the items", BStr::new(&text)),
-                    ),
-                );
-                return None;
-            }
-            if path.starts_with(b".flow/") {
-                self.report(
-                    Diag::error("E0314", "an output lies in flow's own folder")
-                        .at(output.word.span, format!("this is `{}`", BStr::new(&path)))
-                        .help("write it elsewhere: what flow keeps in `.flow` it alone may change"),
-                );
-                return None;
-            }
-            found.push(self.paths.intern(&path));
         }
-        Some(found)
+        let row = is_good.then(|| self.files.add(found.iter().copied()));
+        (self.scratch.outputs, self.scratch.text) = (found, text);
+        row
+    }
+
+    fn fill_output(
+        &mut self,
+        context: Context,
+        rule: RuleId,
+        naming: &Naming,
+        output: &Output,
+        text: &mut Vec<u8>,
+    ) -> Option<PathId> {
+        text.clear();
+        if output.replaces_suffix {
+            text.extend_from_slice(&naming.stem);
+        }
+        if !self.fill(context, rule, &output.word, naming, text) {
+            return None;
+        }
+        let path = clean(text);
+        if is_above(&path) {
+            self.report(
+                Diag::error("E0313", "an output comes out without a name").at(
+                    output.word.span,
+                    format!("this is `{}` for one of the items", BStr::new(&text)),
+                ),
+            );
+            return None;
+        }
+        if path.starts_with(b".flow/") {
+            self.report(
+                Diag::error("E0314", "an output lies in flow's own folder")
+                    .at(output.word.span, format!("this is `{}`", BStr::new(&path)))
+                    .help("write it elsewhere: what flow keeps in `.flow` it alone may change"),
+            );
+            return None;
+        }
+        Some(self.paths.intern(&path))
     }
 
     /// The job as one more of the plan, its outputs registered.

@@ -114,7 +114,6 @@ impl Plan {
         let inputs = self.fill_inputs(context, id, &mut naming, item);
         let outputs = self.fill_outputs(context, id, &naming, rule.outputs.first());
         let job = outputs.map(|outputs| {
-            let outputs = self.files.add(outputs);
             let captures = self.captured.add(naming.captures.iter().copied());
             let slots = self.slots_of(rule, &naming.slots);
             let job = Job {

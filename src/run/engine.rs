@@ -185,11 +185,10 @@ impl<'a> Engine<'a> {
     /// Records the contents of fresh jobs for which they count and were not looked at: all at once.
     fn add_contents(&mut self) {
         let lacks = |job: &JobId| {
-            let last = self.history.last(self.plan.key(*job));
-            let past = last.and_then(|last| last.past);
+            let past = || self.history.last(self.plan.key(*job))?.past;
             self.judge.verdict(*job) == stale::Verdict::Fresh
                 && self.counts_contents(*job)
-                && past.is_some_and(|past| !past.has_hashes())
+                && past().is_some_and(|past| !past.has_hashes())
         };
         let jobs: Vec<JobId> = self.plan.known.iter().copied().filter(lacks).collect();
         let mut paths = Vec::new();

@@ -120,6 +120,11 @@ impl Judge {
         matches!(self.verdict(job), Verdict::Stale(_))
     }
 
+    /// Whether any job will run.
+    pub fn will_any_run(&self, plan: &Plan) -> bool {
+        plan.known.iter().any(|job| self.will_run(*job))
+    }
+
     /// Judges the wanted jobs among those that became known since the last time.
     ///
     /// Returns the splits among them that are fresh, each with its files.
@@ -237,14 +242,16 @@ impl Judge {
         for job in jobs {
             let rule = plan.rule_of(context.workflow, job);
             let is_split = rule.makes_unknown_files();
-            let files = match is_split {
-                true => self.split_outputs(plan, context, disk, history, job),
-                false => plan.outputs(job).to_vec(),
-            };
             let checked = checked.get(&job);
+            if !is_split {
+                let files = plan.outputs(job);
+                self.verdicts[job] = self.verdict_of(plan, context, history, job, files, checked);
+                continue;
+            }
+            let files = self.split_outputs(plan, context, disk, history, job);
             let verdict = self.verdict_of(plan, context, history, job, &files, checked);
             self.verdicts[job] = verdict;
-            if is_split && verdict == Verdict::Fresh && plan.made(job).is_none() {
+            if verdict == Verdict::Fresh && plan.made(job).is_none() {
                 self.note_foreign(plan, context, disk, job, &files);
                 fresh_splits.push((job, files));
             }

@@ -130,20 +130,23 @@ impl Judge {
             }
         }
         // What a job was found to read and is not on record is judged by times.
-        let past = last.and_then(|last| last.past);
-        let recorded = past
-            .iter()
-            .flat_map(|past| compare::recorded_extra(plan, &extra, past));
-        let recorded: HashSet<PathId> = recorded.map(|(path, _)| path).collect();
-        let unrecorded = extra.iter().filter(|path| !recorded.contains(*path));
-        let newest = unrecorded.filter_map(|&path| match self.facts.get(path) {
-            Look::There { time, .. } if !is_to_come(path) => Some((time, path)),
-            _ => None,
-        });
-        if let (Some((newest, input)), Some((oldest, output))) = (newest.max(), times.oldest_output)
-            && newest > oldest
-        {
-            return Verdict::Stale(Reason::InputNewer { input, output });
+        if !extra.is_empty() {
+            let past = last.and_then(|last| last.past);
+            let recorded = past
+                .iter()
+                .flat_map(|past| compare::recorded_extra(plan, &extra, past));
+            let recorded: HashSet<PathId> = recorded.map(|(path, _)| path).collect();
+            let unrecorded = extra.iter().filter(|path| !recorded.contains(*path));
+            let newest = unrecorded.filter_map(|&path| match self.facts.get(path) {
+                Look::There { time, .. } if !is_to_come(path) => Some((time, path)),
+                _ => None,
+            });
+            if let (Some((newest, input)), Some((oldest, output))) =
+                (newest.max(), times.oldest_output)
+                && newest > oldest
+            {
+                return Verdict::Stale(Reason::InputNewer { input, output });
+            }
         }
         match upstream {
             Some(upstream) => Verdict::Stale(Reason::Upstream(upstream)),
