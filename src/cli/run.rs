@@ -20,13 +20,16 @@ use super::{Exit, ask, cause, fence, hands, machine, open, reason, signals, touc
 use crate::disk::Real;
 use crate::event::{Event, Tally, json};
 use crate::exec::supervisor::SupervisorHandle;
-use crate::exec::{self, local};
+use crate::exec::{self, Executor, local};
 use crate::history::output::Writer;
-use crate::history::{self, OwedFile};
+use crate::history::{self, Owed, OwedFile};
 use crate::pattern::Listing;
-use crate::plan::Context;
+use crate::plan::want::Wanted;
+use crate::plan::{Context, Plan};
 use crate::run::{self, Hands, Interrupt, MachineClock, Setup, Sink, Summary};
+use crate::stale::Judge;
 use crate::ui::{Detail, Lines, LinesOptions};
+use crate::workflow::Workflow;
 
 pub fn run(
     options: RunOptions,
@@ -50,14 +53,18 @@ pub fn run(
     };
     let mut owed = OwedFile::read(&opened.state)?;
     warnings.extend(owed.notes.damage.take());
-    // The checks of the first judgement are what it starts first.
     let supervisor = supervisor.unwrap_or_else(exec::supervisor::fork);
-    let mark = local::new_mark().context("make up a name for the run")?;
-    let _standing = fence::put(&opened.state, &mark)?;
-    let mut setup = local::Setup::new(opened.folder.as_os_str().as_bytes(), mark.clone());
-    setup.grace = options.grace;
-    setup.may_warm = !options.fresh_shells;
-    let hands = hands::open(supervisor, &setup)?;
+    let mut forge = Forge {
+        supervisor: Some(supervisor),
+        mark: local::new_mark().context("make up a name for the run")?,
+        standing: None,
+    };
+    // The checks of the first judgement are what it starts first.
+    let mut rules = opened.workflow.rules.values().iter();
+    let hands = match rules.any(|rule| rule.check.is_some()) {
+        true => Some(forge.open(&opened, &options)?),
+        false => None,
+    };
     warnings.extend(super::exposed::warning(&opened.sources));
     let listing = RefCell::new(Listing::new(&disk));
     let judged = match judge(
@@ -74,10 +81,12 @@ pub fn run(
             shows_all: true,
             changed: &options.what_if.changed,
             is_minimal: options.what_if.is_minimal,
-            n_at_once: options
-                .jobs
-                .map_or_else(processors, |jobs| jobs.get() as usize),
-            hands: Some(&hands),
+            n_at_once: match (options.jobs, &hands) {
+                (Some(jobs), _) => jobs.get() as usize,
+                (None, Some(_)) => processors(),
+                (None, None) => 1,
+            },
+            hands: hands.as_ref(),
         },
     ) {
         Ok(judged) => judged,
@@ -106,18 +115,31 @@ pub fn run(
         wanted,
         judge,
     } = judged;
-    let Hands { executor, reports } = Rc::into_inner(hands)
-        .expect("whoever judged is done with it")
-        .into_inner();
-    let supervisor = executor.supervisor();
     let (sender, inbox) = mpsc::channel();
     let id = holder.id.clone();
-    let listening = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
-    // A file system without sockets is no reason not to run: others then have signals.
-    if let (Err(error), Detail::Verbose) = (&listening, options.common.detail) {
-        anstream::eprintln!("note: nobody can ask this run what it does: {error}");
-    }
-    signals::start(reports, sender)?;
+    let is_idle = hands.is_none() && !may_start(&opened.workflow, &plan, &wanted, &judge, &owed);
+    let (mut listening, mut supervisor) = (None, None);
+    let executor: Box<dyn Executor> = if is_idle {
+        Box::new(Idle)
+    } else {
+        let hands = match hands {
+            Some(hands) => hands,
+            None => forge.open(&opened, &options)?,
+        };
+        let Hands { executor, reports } = Rc::into_inner(hands)
+            .expect("whoever judged is done with it")
+            .into_inner();
+        supervisor = Some(executor.supervisor());
+        let started = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
+        // A file system without sockets is no reason not to run: others then have signals.
+        if let (Err(error), Detail::Verbose) = (&started, options.common.detail) {
+            anstream::eprintln!("note: nobody can ask this run what it does: {error}");
+        }
+        listening = Some(started);
+        signals::start(reports, sender.clone())?;
+        Box::new(executor)
+    };
+    let mark = forge.mark.clone();
     let mut sinks = sinks(&options, &opened)?;
     warn(&mut sinks, warnings);
     let summary = run::run(Setup {
@@ -132,7 +154,7 @@ pub fn run(
         store,
         history: Box::new(&mut history),
         owed: Box::new(owed),
-        executor: Box::new(executor),
+        executor,
         inbox,
         clock: Box::new(MachineClock::start()),
         sinks,
@@ -142,10 +164,15 @@ pub fn run(
                 .map(drop)
                 .context("end what the lost process has left running")
         }),
-        suspend: Box::new(move || local::stand_still(supervisor)),
+        suspend: Box::new(move || {
+            if let Some(supervisor) = supervisor {
+                local::stand_still(supervisor);
+            }
+        }),
         explain: Box::new(reason::because),
-        options: run_options(&options, &opened),
+        options: run_options(&options, &opened, is_idle),
     })?;
+    drop(listening);
     let ended = exit(&opened, &summary);
     remember(&mut history, &options, begun_ms, summary.tally, ended);
     Ok(ended)
@@ -192,13 +219,73 @@ pub(super) fn state_path(opened: &Opened) -> bstr::BString {
     state.as_os_str().as_bytes().into()
 }
 
-fn run_options(options: &RunOptions, opened: &Opened) -> run::Options {
-    let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+/// Opens the supervisor when it turns out to be needed.
+struct Forge {
+    supervisor: Option<io::Result<SupervisorHandle>>,
+    mark: String,
+    /// Once something may have been started.
+    standing: Option<fence::Standing>,
+}
+
+impl Forge {
+    fn open(&mut self, opened: &Opened, options: &RunOptions) -> anyhow::Result<hands::Shared> {
+        let supervisor = self.supervisor.take().expect("it is opened once");
+        self.standing = Some(fence::put(&opened.state, &self.mark)?);
+        let folder = opened.folder.as_os_str().as_bytes();
+        let mut setup = local::Setup::new(folder, self.mark.clone());
+        setup.grace = options.grace;
+        setup.may_warm = !options.fresh_shells;
+        hands::open(supervisor, &setup)
+    }
+}
+
+/// Whether the run may start anything. Where it cannot there is nobody to be told what to do, nothing
+/// to be asked and nothing to be ended: that saves most of what a run with nothing to do takes.
+fn may_start(
+    workflow: &Workflow,
+    plan: &Plan,
+    wanted: &Wanted,
+    judge: &Judge,
+    owed: &OwedFile,
+) -> bool {
+    let mut rules = workflow.rules.values().iter();
+    judge.will_any_run(plan)
+        || plan.pending().next().is_some()
+        || plan.open_jobs().next().is_some()
+        || !wanted.has_come()
+        || rules.any(|rule| !rule.then.is_empty() && owed.is_owed(&rule.name))
+}
+
+/// The executor of a run that starts nothing.
+struct Idle;
+
+impl Executor for Idle {
+    fn start(&mut self, _task: exec::Task) -> anyhow::Result<()> {
+        anyhow::bail!("nothing was to be started in this run")
+    }
+
+    fn signal(&mut self, _task: Option<exec::TaskId>, _signal: exec::Signal) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+fn run_options(options: &RunOptions, opened: &Opened, is_idle: bool) -> run::Options {
+    // To ask the machine takes longer than a small run with nothing to do.
+    let asked = |ask: fn() -> u32| if is_idle { 1 } else { ask() };
+    let processors = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     run::Options {
         folder: opened.folder.as_os_str().as_bytes().into(),
-        jobs: options.jobs.map_or(processors, |jobs| jobs.get()),
-        mem_mib: options.mem_mib.or_else(machine::memory),
-        gpus: machine::gpus(options.gpus),
+        jobs: options
+            .jobs
+            .map_or_else(|| asked(processors), |jobs| jobs.get()),
+        mem_mib: match is_idle {
+            true => None,
+            false => options.mem_mib.or_else(machine::memory),
+        },
+        gpus: match is_idle {
+            true => Vec::new(),
+            false => machine::gpus(options.gpus),
+        },
         timeout: options.timeout,
         latency_wait: options.latency_wait,
         max_fail: match options.on_failure {
