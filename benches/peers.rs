@@ -1,10 +1,17 @@
-//! flow beside ninja and make on the same jobs: planning, nothing to do, and running.
+//! flow beside ninja, make, samurai and n2, those that are there, on the same jobs: nothing to do, one
+//! file touched, planning all, and running all.
 //!
-//! `cargo bench --bench peers -- [--n N] [--runs N] [--only WORD] [--shape wide|deep|stages|fanned]
-//! [--flow PATH] [--ninja PATH] [--make PATH]`.
+//! `cargo bench --bench peers -- [--n N] [--runs N] [--only noop|touch|dry|full]
+//! [--shape wide|stages|chain|fan|all] [--flow PATH] [--ninja PATH] [--make PATH]
+//! [--check FILE] [--write FILE]`.
 //! The tools take turns, so that what disturbs the machine disturbs them all; ratios are taken
 //! within a round. CPU is that of the tool and of all that it waited for.
+//! `--check` fails where flow's ratio to a peer has got worse by a quarter since FILE was written, and
+//! does so again when measured twice more: one bad moment of the machine is no reason.
 
+mod baseline;
+// Each benchmark uses a part of it.
+#[allow(dead_code)]
 mod workloads;
 
 use std::io;
@@ -12,7 +19,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use baseline::Baseline;
 use workloads::{Shape, Tool, Workload};
+
+/// A ratio that has got worse is measured so many times before it counts.
+const N_TRIES: usize = 3;
 
 /// What is measured of one run.
 #[derive(Clone, Copy, Debug)]
@@ -25,30 +36,43 @@ struct Cost {
 /// What the tool is asked to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Case {
-    /// Say what would run; everything would.
-    Plan,
-    /// Find that nothing has to.
-    Idle,
+    /// Find that nothing has to run.
+    Noop,
+    /// Say what would run when one input has changed.
+    Touch,
+    /// Say what would run when nothing has.
+    Dry,
     /// Run everything, so many at once.
-    Run(u32),
+    Full(u32),
 }
 
-const CASES: [Case; 4] = [Case::Plan, Case::Idle, Case::Run(2), Case::Run(8)];
+const CASES: [Case; 5] = [
+    Case::Noop,
+    Case::Touch,
+    Case::Dry,
+    Case::Full(2),
+    Case::Full(8),
+];
 
 impl Case {
     fn name(self) -> String {
         match self {
-            Case::Plan => "plan".into(),
-            Case::Idle => "idle".into(),
-            Case::Run(n_at_once) => format!("run-j{n_at_once}"),
+            Case::Noop => "noop".into(),
+            Case::Touch => "touch".into(),
+            Case::Dry => "dry".into(),
+            Case::Full(n_at_once) => format!("full-j{n_at_once}"),
         }
     }
 
     fn n_jobs(self) -> usize {
         match self {
-            Case::Plan | Case::Idle => 100_000,
-            Case::Run(_) => 10_000,
+            Case::Full(_) => 10_000,
+            Case::Noop | Case::Touch | Case::Dry => 100_000,
         }
+    }
+
+    fn is_dry(self) -> bool {
+        matches!(self, Case::Touch | Case::Dry)
     }
 }
 
@@ -57,8 +81,10 @@ struct Options {
     n_jobs: Option<usize>,
     n_runs: usize,
     only: String,
-    shape: Shape,
+    shapes: Vec<Shape>,
     programs: Vec<(Tool, PathBuf)>,
+    check: Option<PathBuf>,
+    write: Option<PathBuf>,
 }
 
 impl Options {
@@ -67,8 +93,10 @@ impl Options {
             n_jobs: None,
             n_runs: 5,
             only: String::new(),
-            shape: Shape::Wide,
+            shapes: vec![Shape::Wide],
             programs: Vec::new(),
+            check: None,
+            write: None,
         };
         while let Some(arg) = args.next() {
             // cargo says this to every benchmark.
@@ -81,15 +109,14 @@ impl Options {
                 "--n" => options.n_jobs = Some(number()?),
                 "--runs" => options.n_runs = number()?.max(1),
                 "--only" => options.only = value,
+                "--shape" if value == "all" => options.shapes = Shape::ALL.to_vec(),
                 "--shape" => {
-                    options.shape = match value.as_str() {
-                        "wide" => Shape::Wide,
-                        "deep" => Shape::Deep,
-                        "stages" => Shape::Stages,
-                        "fanned" => Shape::Fanned,
-                        _ => return Err(format!("no shape is called {value}")),
-                    }
+                    let mut all = Shape::ALL.into_iter();
+                    let shape = all.find(|shape| shape.name() == value);
+                    options.shapes = vec![shape.ok_or(format!("no shape is called {value}"))?];
                 }
+                "--check" => options.check = Some(value.into()),
+                "--write" => options.write = Some(value.into()),
                 "--flow" => options.programs.push((Tool::Flow, value.into())),
                 "--ninja" => options.programs.push((Tool::Ninja, value.into())),
                 "--make" => options.programs.push((Tool::Make, value.into())),
@@ -105,7 +132,7 @@ fn main() -> io::Result<()> {
         eprintln!("{problem}");
         std::process::exit(2);
     });
-    let tools: Vec<(Tool, PathBuf)> = [Tool::Flow, Tool::Ninja, Tool::Make]
+    let tools: Vec<(Tool, PathBuf)> = Tool::ALL
         .into_iter()
         .filter_map(|tool| {
             let named = options
@@ -117,12 +144,62 @@ fn main() -> io::Result<()> {
             Some((tool, program.filter(|program| works(tool, program))?))
         })
         .collect();
+    let before = match &options.check {
+        Some(path) => Baseline::read(path)?,
+        None => Baseline::default(),
+    };
+    let mut now = Baseline::default();
+    let mut n_worse = 0;
     for case in CASES {
-        if case.name().contains(&options.only) {
-            measure(case, &tools, &options)?;
+        for &shape in &options.shapes {
+            if case.name().contains(&options.only) {
+                n_worse += compare(case, shape, &tools, &options, &before, &mut now)?;
+            }
         }
     }
-    Ok(())
+    if let Some(path) = &options.write {
+        now.write(path)?;
+    }
+    match n_worse {
+        0 => Ok(()),
+        n => Err(io::Error::other(format!(
+            "{n} ratios have got worse by a quarter"
+        ))),
+    }
+}
+
+/// Measures, again where a ratio has got worse. How many of them stay so.
+fn compare(
+    case: Case,
+    shape: Shape,
+    tools: &[(Tool, PathBuf)],
+    options: &Options,
+    before: &Baseline,
+    now: &mut Baseline,
+) -> io::Result<usize> {
+    let measurement = format!("{}-{}", case.name(), shape.name());
+    let mut worse = Vec::new();
+    for _ in 0..N_TRIES {
+        let ratios = measure(case, shape, tools, options)?;
+        for &(tool, ratio) in &ratios {
+            now.set(&measurement, tool.name(), ratio);
+        }
+        let ratios = ratios.into_iter();
+        worse = ratios
+            .filter_map(|(tool, ratio)| {
+                let factor = before.worse(&measurement, tool.name(), ratio)?;
+                Some(format!(
+                    "{measurement}: {factor:.2} of what it was to {}",
+                    tool.name()
+                ))
+            })
+            .collect();
+        if worse.is_empty() {
+            break;
+        }
+    }
+    worse.iter().for_each(|line| println!("worse: {line}"));
+    Ok(worse.len())
 }
 
 /// The program that a user of this tool starts. Scripts that only lead to it (of version
@@ -130,14 +207,14 @@ fn main() -> io::Result<()> {
 fn find(tool: Tool) -> Option<PathBuf> {
     let name = match tool {
         Tool::Flow => return Some(env!("CARGO_BIN_EXE_flow").into()),
-        Tool::Ninja => "ninja",
-        Tool::Make => "make",
+        tool => tool.name(),
     };
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|program| std::fs::read(program).is_ok_and(|bytes| !bytes.starts_with(b"#!")));
-    if found.is_none() {
+    let is_expected = matches!(tool, Tool::Ninja | Tool::Make);
+    if found.is_none() && is_expected {
         println!("{tool:?} is left out: no program {name} on PATH; name one by --{name} PATH");
     }
     found
@@ -158,19 +235,20 @@ fn works(tool: Tool, program: &Path) -> bool {
 
 fn command(tool: Tool, program: &Path, case: Case, folder: &Path) -> Command {
     let n_at_once = match case {
-        Case::Run(n) => n,
-        Case::Plan | Case::Idle => 2,
+        Case::Full(n) => n,
+        _ => 2,
     };
     let jobs = format!("-j{n_at_once}");
     let mut command = Command::new(program);
-    match (tool, case) {
-        (Tool::Flow, Case::Plan) => command.arg("plan"),
-        (Tool::Flow, _) => command.args(["run", "-q", &jobs]),
-        (Tool::Ninja, Case::Plan) => command.args(["-n", &jobs]),
-        (Tool::Ninja, _) => command.args(["--quiet", &jobs]),
+    match tool {
+        Tool::Flow if case.is_dry() => command.arg("plan"),
+        Tool::Flow => command.args(["run", "-q", &jobs]),
+        Tool::Ninja | Tool::Samurai if case.is_dry() => command.args(["-n", &jobs]),
+        Tool::Ninja => command.args(["--quiet", &jobs]),
+        Tool::Samurai | Tool::N2 => command.arg(&jobs),
         // -r: without the built-in rules, which cost make a search for each file.
-        (Tool::Make, Case::Plan) => command.args(["-r", "-n", &jobs]),
-        (Tool::Make, _) => command.args(["-r", "-s", &jobs]),
+        Tool::Make if case.is_dry() => command.args(["-r", "-n", &jobs]),
+        Tool::Make => command.args(["-r", "-s", &jobs]),
     };
     command
         .current_dir(folder)
@@ -220,25 +298,46 @@ impl Entrant {
     /// Brings the folder to where the case begins.
     fn prepare(&self, case: Case, workload: &Workload) -> io::Result<()> {
         match case {
-            Case::Plan | Case::Run(_) => workload.clear(&self.folder),
-            Case::Idle if self.costs.is_empty() => {
-                cost(self.command(Case::Run(8)))?;
-                check_outputs(workload, &self.folder, workload.n_jobs)
-            }
-            Case::Idle => Ok(()),
+            Case::Dry | Case::Full(_) => return workload.clear(&self.folder),
+            Case::Noop | Case::Touch if !self.costs.is_empty() => return Ok(()),
+            Case::Noop | Case::Touch => {}
         }
+        cost(self.command(Case::Full(8)))?;
+        check_outputs(workload, &self.folder, workload.n_jobs)?;
+        if case == Case::Touch {
+            let n_stale = workload.touch_one(&self.folder)?;
+            if self.tool == Tool::Flow {
+                check_plan(&self.program, &self.folder, n_stale)?;
+            }
+        }
+        Ok(())
     }
 
     fn run_once(&mut self, case: Case, workload: &Workload) -> io::Result<()> {
         self.prepare(case, workload)?;
         let cost = cost(self.command(case))?;
         let expected = match case {
-            Case::Plan => 0,
-            Case::Idle | Case::Run(_) => workload.n_jobs,
+            Case::Dry => 0,
+            Case::Noop | Case::Touch | Case::Full(_) => workload.n_jobs,
         };
         check_outputs(workload, &self.folder, expected)?;
         self.costs.push(cost);
         Ok(())
+    }
+}
+
+/// What follows from the one input, and nothing else, would run.
+fn check_plan(flow: &Path, folder: &Path, n_stale: usize) -> io::Result<()> {
+    let told = Command::new(flow)
+        .args(["plan", "--json"])
+        .current_dir(folder)
+        .output()?;
+    let n_told = told.stdout.iter().filter(|byte| **byte == b'\n').count();
+    match n_told == n_stale {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "{n_told} jobs would run, not {n_stale}"
+        ))),
     }
 }
 
@@ -253,11 +352,19 @@ fn check_outputs(workload: &Workload, folder: &Path, expected: usize) -> io::Res
     }
 }
 
-fn measure(case: Case, tools: &[(Tool, PathBuf)], options: &Options) -> io::Result<()> {
-    let workload = Workload::new(options.shape, options.n_jobs.unwrap_or(case.n_jobs()));
+/// Flow's processor time in that of each peer: the median over the rounds.
+fn measure(
+    case: Case,
+    shape: Shape,
+    tools: &[(Tool, PathBuf)],
+    options: &Options,
+) -> io::Result<Vec<(Tool, f64)>> {
+    let workload = Workload::new(shape, options.n_jobs.unwrap_or(case.n_jobs()));
     let place = tempfile::tempdir()?;
     let mut entrants = Vec::new();
-    for (tool, program) in tools {
+    // n2 makes no dry runs.
+    let can = |tool: Tool| !(tool == Tool::N2 && case.is_dry());
+    for (tool, program) in tools.iter().filter(|(tool, _)| can(*tool)) {
         let folder = place.path().join(format!("{tool:?}"));
         workload.write(*tool, &folder)?;
         entrants.push(Entrant {
@@ -281,7 +388,19 @@ fn measure(case: Case, tools: &[(Tool, PathBuf)], options: &Options) -> io::Resu
         });
     }
     print(case, &workload, &entrants);
-    Ok(())
+    let Some(flow) = entrants.iter().find(|entrant| entrant.tool == Tool::Flow) else {
+        return Err(io::Error::other("flow itself was not measured"));
+    };
+    let peers = entrants.iter().filter(|entrant| entrant.tool != Tool::Flow);
+    Ok(peers
+        .map(|peer| {
+            let pairs = flow.costs.iter().zip(&peer.costs);
+            let mut ratios: Vec<f64> = pairs
+                .map(|(own, other)| own.cpu_ms / other.cpu_ms)
+                .collect();
+            (peer.tool, middle(&mut ratios))
+        })
+        .collect())
 }
 
 fn print(case: Case, workload: &Workload, entrants: &[Entrant]) {
@@ -295,11 +414,12 @@ fn print(case: Case, workload: &Workload, entrants: &[Entrant]) {
     };
     let Workload { shape, n_jobs } = workload;
     println!(
-        "\n{}, {shape:?}, {n_jobs} jobs, {} rounds: median (least to most)",
+        "\n{}, {}, {n_jobs} jobs, {} rounds: median (least to most)",
         case.name(),
+        shape.name(),
         peer.costs.len()
     );
-    let against = format!("{:?}", peer.tool).to_lowercase();
+    let against = peer.tool.name();
     println!(
         "{:6} {:>26} {:>26} {:>9} {:>24} {:>24}",
         "",
@@ -319,7 +439,7 @@ fn print(case: Case, workload: &Workload, entrants: &[Entrant]) {
         };
         println!(
             "{:6} {:>26} {:>26} {:9.0} {:>24} {:>24}",
-            format!("{:?}", entrant.tool).to_lowercase(),
+            entrant.tool.name(),
             spread(column(|cost| cost.wall_ms), 0),
             spread(column(|cost| cost.cpu_ms), 0),
             middle(&mut column(|cost| cost.peak_mib)),

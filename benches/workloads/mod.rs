@@ -10,26 +10,54 @@ use std::path::Path;
 pub enum Shape {
     /// One output from each input.
     Wide,
-    /// Each job needs the one before.
-    Deep,
     /// Ten times one output from each input, behind each other.
     Stages,
+    /// Each job needs the one before.
+    Chain,
     /// One job, then many that all need it, then one that needs them all.
-    Fanned,
+    Fan,
+}
+
+impl Shape {
+    pub const ALL: [Shape; 4] = [Shape::Wide, Shape::Stages, Shape::Chain, Shape::Fan];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Wide => "wide",
+            Shape::Stages => "stages",
+            Shape::Chain => "chain",
+            Shape::Fan => "fan",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tool {
     Flow,
     Ninja,
+    Samurai,
+    N2,
     Make,
 }
 
 impl Tool {
+    pub const ALL: [Tool; 5] = [Tool::Flow, Tool::Ninja, Tool::Samurai, Tool::N2, Tool::Make];
+
+    /// What it is called on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Flow => "flow",
+            Tool::Ninja => "ninja",
+            Tool::Samurai => "samu",
+            Tool::N2 => "n2",
+            Tool::Make => "make",
+        }
+    }
+
     pub fn file(self) -> &'static str {
         match self {
             Tool::Flow => "workflow.flow",
-            Tool::Ninja => "build.ninja",
+            Tool::Ninja | Tool::Samurai | Tool::N2 => "build.ninja",
             Tool::Make => "Makefile",
         }
     }
@@ -47,9 +75,9 @@ impl Workload {
     /// Rounds `n_jobs` down to what the shape can have.
     pub fn new(shape: Shape, n_jobs: usize) -> Self {
         let n_jobs = match shape {
-            Shape::Wide | Shape::Deep => n_jobs.max(1),
+            Shape::Wide | Shape::Chain => n_jobs.max(1),
             Shape::Stages => (n_jobs / N_STAGES).max(1) * N_STAGES,
-            Shape::Fanned => n_jobs.max(3),
+            Shape::Fan => n_jobs.max(3),
         };
         Workload { shape, n_jobs }
     }
@@ -63,7 +91,7 @@ impl Workload {
         self.make_folders(folder)?;
         let text = match tool {
             Tool::Flow => self.flow(),
-            Tool::Ninja => self.ninja(),
+            Tool::Ninja | Tool::Samurai | Tool::N2 => self.ninja(),
             Tool::Make => self.make(),
         };
         fs::write(folder.join(tool.file()), text)
@@ -74,7 +102,7 @@ impl Workload {
         for name in self.folders() {
             fs::remove_dir_all(folder.join(name))?;
         }
-        for name in [".flow", ".ninja_log", ".ninja_deps"] {
+        for name in [".flow", ".ninja_log", ".ninja_deps", ".n2_db"] {
             let path = folder.join(name);
             match fs::symlink_metadata(&path) {
                 Ok(found) if found.is_dir() => fs::remove_dir_all(&path)?,
@@ -83,6 +111,32 @@ impl Workload {
             }
         }
         self.make_folders(folder)
+    }
+
+    /// Makes all outputs, newer than what they are made from.
+    pub fn make_outputs(&self, folder: &Path) -> io::Result<()> {
+        let mut result = Ok(());
+        self.each_job(|output, _| {
+            if result.is_ok() {
+                result = fs::write(folder.join(output), "");
+            }
+        });
+        result
+    }
+
+    /// Changes one input; so many jobs follow from it.
+    pub fn touch_one(&self, folder: &Path) -> io::Result<usize> {
+        let index = self.n_inputs() / 2;
+        let input = fs::File::options()
+            .write(true)
+            .open(folder.join(format!("in/{index}.in")))?;
+        input.set_modified(std::time::SystemTime::now())?;
+        Ok(match self.shape {
+            Shape::Wide => 1,
+            Shape::Stages => N_STAGES,
+            Shape::Chain => self.n_jobs,
+            Shape::Fan => 2,
+        })
     }
 
     /// The outputs that are there: `n_jobs` once all have run.
@@ -103,18 +157,18 @@ impl Workload {
     fn n_inputs(&self) -> usize {
         match self.shape {
             Shape::Wide => self.n_jobs,
-            Shape::Deep => 1,
+            Shape::Chain => 1,
             Shape::Stages => self.n_jobs / N_STAGES,
-            Shape::Fanned => self.n_jobs - 2,
+            Shape::Fan => self.n_jobs - 2,
         }
     }
 
     /// The folders of outputs, which hold nothing else.
     fn folders(&self) -> Vec<String> {
         match self.shape {
-            Shape::Wide | Shape::Deep => vec!["out".into()],
+            Shape::Wide | Shape::Chain => vec!["out".into()],
             Shape::Stages => (1..=N_STAGES).map(|stage| format!("s{stage}")).collect(),
-            Shape::Fanned => ["head", "fan", "all"].map(String::from).into(),
+            Shape::Fan => ["head", "fan", "all"].map(String::from).into(),
         }
     }
 
@@ -127,7 +181,7 @@ impl Workload {
                     tell(&format!("out/{index}.out"), &format!("in/{index}.in"));
                 }
             }
-            Shape::Deep => {
+            Shape::Chain => {
                 let mut before = "in/0.in".to_string();
                 for index in 0..self.n_jobs {
                     let output = format!("out/{index}.out");
@@ -146,7 +200,7 @@ impl Workload {
                     }
                 }
             }
-            Shape::Fanned => {
+            Shape::Fan => {
                 tell("head/head.out", "");
                 let mut gathered = String::new();
                 for index in 0..n_inputs {
@@ -168,7 +222,7 @@ impl Workload {
         };
         match self.shape {
             Shape::Wide => rule("transform step: match in/{n}.in -> out/{n}.out"),
-            Shape::Deep => {
+            Shape::Chain => {
                 rule("transform step0: in/0.in -> out/0.out");
                 for index in 1..self.n_jobs {
                     let before = index - 1;
@@ -186,7 +240,7 @@ impl Workload {
                     ));
                 }
             }
-            Shape::Fanned => {
+            Shape::Fan => {
                 rule("originate first -> head/head.out");
                 rule("transform fan: match in/{n}.in with first -> fan/{n}.out");
                 rule("merge last: fan -> all/all.out");

@@ -373,7 +373,7 @@ fn a_sweep_keeps_the_order_whatever_the_threads() {
         for len in [0, 1, 1_999, 2_000, 5_000] {
             let mut seen: Vec<Option<Option<u64>>> = vec![None; len];
             // Every eleventh is not asked for.
-            let path = |n: usize| (n % 11 > 0).then(|| paths[n].as_bytes());
+            let path = |n: usize| (!n.is_multiple_of(11)).then(|| paths[n].as_bytes());
             let keep = |place: &mut Option<_>, n, stat: io::Result<Option<Stat>>| match stat {
                 Err(_) => assert_eq!(n, 7),
                 Ok(stat) => *place = Some(stat.map(|stat| stat.size)),
