@@ -68,6 +68,7 @@ impl Engine<'_> {
         for (at, &job) in jobs.iter().enumerate() {
             self.idx[job] = Some(JobIdx::new(first + at));
         }
+        let weights = self.weights(jobs);
         for (at, &job) in jobs.iter().enumerate() {
             let rule = self.plan.jobs[job].rule;
             let order = (rule.index() as u64) << 32 | job.index() as u64;
@@ -75,7 +76,7 @@ impl Engine<'_> {
             rows.push(Job {
                 kind,
                 on_ready: self.on_ready(job),
-                weight: 1.0,
+                weight: weights[at],
                 order,
             });
             let own = JobIdx::new(first + at);

@@ -24,6 +24,7 @@ mod then;
 mod timeout;
 pub mod trash;
 mod update;
+mod weight;
 #[cfg(test)]
 mod tests;
 pub mod touch;

@@ -2,6 +2,7 @@
 
 mod asked;
 mod simulated;
+mod weights;
 
 use bstr::ByteSlice;
 
