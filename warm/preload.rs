@@ -58,6 +58,9 @@ const HELLO: i32 = 0;
 const FORKED: i32 = 1;
 const READY: i32 = 2;
 
+/// What a request begins with: its number, how many words, how many entries of the environment.
+const HEAD: usize = 3 * 4;
+
 /// Room for one request: head, folder, words, environment.
 const ROOM: usize = 128 << 10;
 
@@ -149,6 +152,12 @@ unsafe fn call(number: usize, args: [usize; 5]) -> isize {
     result
 }
 
+/// The number of the request that was received last.
+fn number() -> u32 {
+    // SAFETY: the room is aligned, and only this thread touches it.
+    unsafe { *addr_of!(REQUEST).cast::<u32>() }
+}
+
 fn exit(status: usize) -> ! {
     loop {
         // SAFETY: no preconditions.
@@ -200,7 +209,7 @@ extern "C" fn start(argc: usize, argv: *mut *mut u8, env: *mut *mut u8) {
         if show(&map) < 0 {
             exit(74);
         }
-        reply(HELLO, [argc as i32, n_env as i32]);
+        reply(HELLO, 0, [argc as i32, n_env as i32]);
         loop {
             let Some((size, fds)) = receive() else {
                 exit(0)
@@ -208,7 +217,7 @@ extern "C" fn start(argc: usize, argv: *mut *mut u8, env: *mut *mut u8) {
             let flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
             let pid = call(sys::CLONE, [flags, 0, 0, tid as usize, 0]);
             if pid != 0 {
-                reply(FORKED, [pid as i32, 0]);
+                reply(FORKED, number(), [pid as i32, 0]);
                 for fd in fds {
                     call(sys::CLOSE, [fd as usize, 0, 0, 0, 0]);
                 }
@@ -223,10 +232,10 @@ extern "C" fn start(argc: usize, argv: *mut *mut u8, env: *mut *mut u8) {
                 size,
             };
             if let Err(error) = job.take_place(&mut map, fds) {
-                reply(READY, [*tid, -error as i32]);
+                reply(READY, number(), [*tid, -error as i32]);
                 exit(127);
             }
-            reply(READY, [*tid, 0]);
+            reply(READY, number(), [*tid, 0]);
             call(sys::CLOSE, [CONTROL, 0, 0, 0, 0]);
             return;
         }
@@ -261,12 +270,12 @@ impl Job {
             }
             let request = addr_of_mut!(REQUEST).cast::<u8>();
             let words = request.cast::<u32>();
-            let (n_words, n_own) = (*words as usize, *words.add(1) as usize);
+            let (n_words, n_own) = (*words.add(1) as usize, *words.add(2) as usize);
             if n_words != self.argc || n_own > self.n_env {
                 return Err(EINVAL);
             }
             let end = request.add(self.size);
-            let dir = request.add(8);
+            let dir = request.add(HEAD);
             let mut at = behind(dir, end);
             if *dir != 0 {
                 check(call(sys::CHDIR, [dir as usize, 0, 0, 0, 0]))?;
@@ -312,8 +321,9 @@ unsafe fn show(map: &Map) -> isize {
     }
 }
 
-fn reply(kind: i32, values: [i32; 2]) {
-    let reply = [kind, values[0], values[1]];
+/// Replies to the request of this number.
+fn reply(kind: i32, number: u32, values: [i32; 2]) {
+    let reply = [kind, number as i32, values[0], values[1]];
     let args = [
         CONTROL,
         addr_of!(reply) as usize,
@@ -361,7 +371,7 @@ fn receive() -> Option<(usize, [i32; 3])> {
     };
     let is_whole = message.flags & MSG_TRUNC_OR_CTRUNC == 0 && control.len == 16 + 3 * 4;
     // SAFETY: the last byte is within what was received.
-    let is_ended = size > 8 && unsafe { *base.add(size as usize - 1) == 0 };
+    let is_ended = size > HEAD as isize && unsafe { *base.add(size as usize - 1) == 0 };
     let [input, output, error, _] = control.fds;
     (is_whole && is_ended).then_some((size as usize, [input, output, error]))
 }

@@ -213,17 +213,6 @@ pub fn wait(pid: i32) {
     while unsafe { libc::waitpid(pid, &mut status, 0) } < 0 && errno() == libc::EINTR {}
 }
 
-/// Whether `pid`, a child, has not ended yet.
-pub fn is_running(pid: i32) -> bool {
-    // SAFETY: all zeroes is a valid siginfo_t, which waitid fills; si_pid is in the part that it
-    // fills, or zero.
-    unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-        libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, flags) == 0 && info.si_pid() == 0
-    }
-}
-
 /// Which children a question is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Children {

@@ -25,7 +25,7 @@ pub const TESTS: &[(&str, fn())] = &[
 const SHELLS: [&[&str]; 2] = [&["sh", "-eu", "-c"], &["bash", "-euo", "pipefail", "-c"]];
 
 /// Starts after which a shell is warm.
-const N_COLD: usize = 3;
+const N_COLD: usize = 4;
 
 fn task(shell: &[&str], text: &str, way: ScriptWay) -> Task {
     Task {

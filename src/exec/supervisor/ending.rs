@@ -47,6 +47,7 @@ impl Supervisor {
         let now = Instant::now();
         self.take_results();
         for reaped in ended {
+            self.take_forked(reaped.pid);
             if let Some(task) = self.by_pid.remove(&reaped.pid) {
                 self.take_end(task, &reaped);
                 continue;

@@ -5,6 +5,7 @@
 
 mod command;
 mod ending;
+mod forks;
 mod job;
 mod orders;
 mod outbox;

@@ -22,8 +22,9 @@ use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::exec::supervisor::command::{self, Environment, with_launch};
+use crate::exec::supervisor::forks::Forks;
 use crate::exec::supervisor::orders::Text;
-use crate::exec::supervisor::warm::{self, Shells};
+use crate::exec::supervisor::warm::{self, Process, Shells};
 use crate::exec::sys::{self, Launch, Stack, Stage, Start};
 use crate::exec::wire::{Strings, too_long};
 use crate::exec::{ScriptWay, TaskId};
@@ -82,6 +83,7 @@ struct Shared {
     queue: Mutex<Queue>,
     wanted: Condvar,
     results: Mutex<Vec<(TaskId, Outcome)>>,
+    shells: Mutex<Shells>,
     is_there: OwnedFd,
 }
 
@@ -91,6 +93,8 @@ pub struct Spawners {
     most: u32,
     /// Requests whose results were not taken yet.
     n_open: usize,
+    /// Those that warm shells have.
+    forks: Forks,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,10 +126,12 @@ impl Spawners {
                 }),
                 wanted: Condvar::new(),
                 results: Mutex::new(Vec::new()),
+                shells: Mutex::new(Shells::new((most as usize / 2).max(1))),
                 is_there: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             }),
             most: most.max(1),
             n_open: 0,
+            forks: Forks::default(),
         };
         spawners.add_thread(&mut lock(&spawners.shared.queue))?;
         Ok(spawners)
@@ -148,6 +154,42 @@ impl Spawners {
 
     pub fn submit(&mut self, request: Request) {
         self.n_open += 1;
+        if let Err(request) = self.fork(request) {
+            self.queue(request);
+        }
+    }
+
+    /// Has a warm shell start it, if there is one that can.
+    fn fork(&mut self, mut request: Request) -> Result<(), Request> {
+        let shared = &self.shared;
+        let mut shells = lock(&shared.shells);
+        if !shells.is_any_there() || !may_be_warm(shared, &request) {
+            return Err(request);
+        }
+        // What fails here fails for the threads as well, who say so.
+        let (Ok((pipe, write)), Ok(files)) = (output_pipe(shared), open_files(&request.strings))
+        else {
+            return Err(request);
+        };
+        let began = Instant::now();
+        let number = self.forks.next_number();
+        let sent = with_launch(
+            &shared.environment,
+            &request.strings,
+            &mut request.text,
+            &base(shared, &write, &files),
+            |launch| launch.script.is_none() && shells.send(launch, number),
+        );
+        match sent {
+            Ok(true) => {
+                self.forks.add(number, request, pipe, began);
+                Ok(())
+            }
+            _ => Err(request),
+        }
+    }
+
+    fn queue(&self, request: Request) {
         let mut queue = lock(&self.shared.queue);
         queue.requests.push_back(request);
         if queue.requests.len() > queue.n_idle as usize && queue.n_threads < self.most {
@@ -167,9 +209,24 @@ impl Spawners {
 
     /// What has been started, or not, since the last call.
     pub fn results(&mut self) -> Vec<(TaskId, Outcome)> {
-        let results = std::mem::take(&mut *lock(&self.shared.results));
+        let mut results = std::mem::take(&mut *lock(&self.shared.results));
+        if !self.forks.is_empty() {
+            let mut unfit = Vec::new();
+            let mut shells = lock(&self.shared.shells);
+            self.forks.take(&mut shells, &mut results, &mut unfit);
+            drop(shells);
+            unfit.into_iter().for_each(|request| self.queue(request));
+        }
         self.n_open -= results.len();
         results
+    }
+
+    /// What was forked as `pid` and has ended before it was ready.
+    pub fn forked(&mut self, pid: i32) -> Option<(TaskId, Outcome)> {
+        let (number, task, outcome) = self.forks.with_pid(pid)?;
+        lock(&self.shared.shells).forget(number);
+        self.n_open -= 1;
+        Some((task, outcome))
     }
 
     /// [`Spawners::is_there`] was readable: it is not any more.
@@ -201,7 +258,6 @@ impl Spawners {
 /// The life of a spawner thread.
 fn spawn_requests(shared: &Shared) {
     let mut stack = Stack::default();
-    let mut shells = Shells::default();
     let mut queue = lock(&shared.queue);
     loop {
         let Some(request) = queue.requests.pop_front() else {
@@ -218,7 +274,7 @@ fn spawn_requests(shared: &Shared) {
         }
         drop(queue);
         let task = request.strings.task;
-        let outcome = spawn(shared, request, &mut stack, &mut shells);
+        let outcome = spawn(shared, request, &mut stack);
         let is_urgent = outcome.is_urgent();
         lock(&shared.results).push((task, outcome));
         if is_urgent {
@@ -262,7 +318,40 @@ fn open_files(strings: &Strings) -> Result<[Option<File>; 2], (BString, io::Erro
     Ok([first, second])
 }
 
-fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack, shells: &mut Shells) -> Outcome {
+/// Whether a warm shell may start it, as far as its order tells.
+fn may_be_warm(shared: &Shared, request: &Request) -> bool {
+    request.strings.way == Some(ScriptWay::WarmDashC)
+        && shared.environment.may_warm
+        && request.strings.env().all(warm::is_late)
+}
+
+/// The descriptors of a start, and nothing else of it.
+fn base<'a>(shared: &'a Shared, write: &'a OwnedFd, files: &'a [Option<File>; 2]) -> Launch<'a> {
+    Launch {
+        programs: &[],
+        argv: &[],
+        env: &[],
+        dir: None,
+        stdin: shared.null.as_fd(),
+        output: files[0].as_ref().map_or(write.as_fd(), File::as_fd),
+        error: files[1].as_ref().map_or(write.as_fd(), File::as_fd),
+        script: None,
+        n_files: shared.n_files,
+    }
+}
+
+/// Starts the program, and a warm shell for those to come, if it is worth that.
+fn start(shared: &Shared, launch: &Launch, stack: &mut Stack, may_be_warm: bool) -> Start {
+    let start = sys::start(launch, stack);
+    let is_shell = may_be_warm && launch.script.is_none() && matches!(start, Start::Running(_));
+    if is_shell && lock(&shared.shells).is_wanted(launch.argv) {
+        let process = Process::new(launch, stack);
+        lock(&shared.shells).keep(launch.argv, process);
+    }
+    start
+}
+
+fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
     if let Text::Lost(error) = &request.text {
         return Outcome::NotStarted(format!("there is no room for its script: {}", words(error)));
     }
@@ -278,32 +367,16 @@ fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack, shells: &mut 
             return Outcome::NotStarted(why);
         }
     };
-    let base = Launch {
-        programs: &[],
-        argv: &[],
-        env: &[],
-        dir: None,
-        stdin: shared.null.as_fd(),
-        output: files[0].as_ref().map_or(write.as_fd(), File::as_fd),
-        error: files[1].as_ref().map_or(write.as_fd(), File::as_fd),
-        script: None,
-        n_files: shared.n_files,
-    };
+    let base = base(shared, &write, &files);
     let began = Instant::now();
-    let mut may_be_warm = request.strings.way == Some(ScriptWay::WarmDashC)
-        && shared.environment.may_warm
-        && request.strings.env().all(warm::is_late);
+    let may_be_warm = may_be_warm(shared, &request);
     let mut launch = |request: &mut Request| {
         with_launch(
             &shared.environment,
             &request.strings,
             &mut request.text,
             &base,
-            |launch| {
-                let is_warm = std::mem::take(&mut may_be_warm) && launch.script.is_none();
-                let forked = is_warm.then(|| shells.start(launch, stack)).flatten();
-                forked.map_or_else(|| sys::start(launch, stack), Start::Running)
-            },
+            |launch| start(shared, launch, stack, may_be_warm),
         )
     };
     let mut start = launch(&mut request);

@@ -49,6 +49,17 @@ impl Supervisor {
         for (task, outcome) in self.spawners.results() {
             self.take_outcome(task, outcome);
         }
+        let ended: Vec<i32> = self.early_ends.keys().copied().collect();
+        for pid in ended {
+            self.take_forked(pid);
+        }
+    }
+
+    /// Takes note of a task whose process has ended before it was ready, if this is one.
+    pub fn take_forked(&mut self, pid: i32) {
+        if let Some((task, outcome)) = self.spawners.forked(pid) {
+            self.take_outcome(task, outcome);
+        }
     }
 
     fn take_outcome(&mut self, task: TaskId, outcome: Outcome) {
