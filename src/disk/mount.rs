@@ -30,11 +30,11 @@ impl Real {
         found.is_ok_and(|found| REMOTE.contains(&(found.f_type as u64 & 0xffff_ffff)))
     }
 
-    /// Less than a sixty-fourth is free for this user: a folder that fills up fails one job after
+    /// Not more than a sixty-fourth is free for this user: a folder that fills up fails one job after
     /// the other long before the last block has gone.
     pub(super) fn is_full_folder(&self, folder: &[u8]) -> bool {
         let opened = open_folder(self.root(), name(folder), OFlags::empty());
         let found = opened.and_then(|opened| fstatvfs(&opened));
-        found.is_ok_and(|found| found.f_blocks > 0 && found.f_bavail < found.f_blocks / 64)
+        found.is_ok_and(|found| found.f_blocks > 0 && found.f_bavail <= found.f_blocks / 64)
     }
 }

@@ -20,6 +20,8 @@ pub struct Lock {
     pub before: Option<Holder>,
     /// Where there are no locks.
     _marker: Option<Marker>,
+    /// The state folder itself is locked too: the file may be removed or replaced meanwhile.
+    _folder: Option<File>,
 }
 
 impl Drop for Lock {
@@ -127,11 +129,23 @@ fn take_by(
             marker: None,
         }));
     }
+    let folder = match File::open(state).map(|folder| (try_lock(&folder), folder)) {
+        Ok((Ok(()), folder)) => Some(folder),
+        Ok((Err(TryLockError::WouldBlock), _)) => {
+            return Ok(Err(Held {
+                holder: written,
+                marker: None,
+            }));
+        }
+        // Some file systems lock no folders.
+        _ => None,
+    };
     put(&mut file, holder).with_context(|| format!("write `{}`", path.display()))?;
     Ok(Ok(Lock {
         file,
         before: written,
         _marker: marker,
+        _folder: folder,
     }))
 }
 
@@ -171,6 +185,21 @@ mod tests {
 
     fn take(state: &Path, holder: &Holder) -> anyhow::Result<Result<Lock, Held>> {
         super::take(state, holder, &is_alive)
+    }
+
+    #[test]
+    fn it_is_held_though_its_file_is_removed_or_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".flow");
+        let holder = Holder::this("run", 7, "one");
+        let first = take(&state, &holder).unwrap().unwrap();
+        std::fs::remove_file(state.join("lock")).unwrap();
+        assert!(take(&state, &holder).unwrap().is_err());
+        std::fs::remove_file(state.join("lock")).unwrap();
+        std::fs::create_dir(state.join("lock")).unwrap();
+        assert!(take(&state, &holder).unwrap().is_err());
+        drop(first);
+        drop(take(&state, &holder).unwrap().unwrap());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whole runs without processes: a simulated executor, a disk in memory, and what was told.
 
 mod asked;
+mod many;
 mod simulated;
 mod weights;
 
