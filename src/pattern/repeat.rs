@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use bstr::ByteSlice;
 use regex::bytes::Regex;
 use rustc_hash::FxHashSet;
 
@@ -22,6 +23,10 @@ pub(super) struct Repeat {
     takers: Vec<Taker>,
     /// For each taker: those left of it whose text comes again at it or right of it.
     bound: Vec<Vec<usize>>,
+    /// For each taker: how often its text comes again.
+    n_again: Vec<usize>,
+    /// Whose text comes again at the end, and how long the plain text behind that is.
+    closing: Option<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,10 +90,12 @@ impl Repeat {
         }
         let mut bound = vec![Vec::new(); takers.len()];
         let mut repeated = Vec::new();
+        let mut n_again = vec![0; takers.len()];
         for (again, taker) in takers.iter().enumerate() {
             let Taker::Again(first, _) = taker else {
                 continue;
             };
+            n_again[*first] += 1;
             if !repeated.contains(first) {
                 repeated.push(*first);
             }
@@ -107,10 +114,17 @@ impl Repeat {
             let message = format!("more than {MAX_GLOBS} globs beside a capture that stands twice");
             return Err(PatternError::new(message));
         }
+        let closing = match takers.as_slice() {
+            [.., Taker::Again(first, _)] => Some((*first, 0)),
+            [.., Taker::Again(first, _), Taker::Text(text)] => Some((*first, text.len())),
+            _ => None,
+        };
         Ok(Repeat {
             superset: compile(&superset)?,
             takers,
             bound,
+            n_again,
+            closing,
         })
     }
 
@@ -137,16 +151,23 @@ impl Repeat {
 
     /// What each taker takes: of all ways that fit, the one that gives the first takers the most.
     fn search(&self, text: &[u8]) -> Option<Vec<Range<usize>>> {
+        // The last taker whose text comes again: behind it, all that is to come again is known.
+        let last = self.n_again.iter().rposition(|&n| n > 0)?;
         // A taker, where it would begin, and the bound texts that it and the rest depend on.
-        let mut failed: FxHashSet<[usize; 2 + 2 * MAX_REPEATED]> = FxHashSet::default();
+        let mut failed: FxHashSet<[u32; 2 + 2 * MAX_REPEATED]> = FxHashSet::default();
+        // The same behind `last`, for what was taken up to it and nothing else.
+        let mut failed_now: FxHashSet<[u32; 2]> = FxHashSet::default();
         let key = |taken: &[Range<usize>], start: usize| {
             let mut key = [0; 2 + 2 * MAX_REPEATED];
-            (key[0], key[1]) = (taken.len(), start);
-            for (n, &first) in self.bound[taken.len()].iter().enumerate() {
-                (key[2 + 2 * n], key[3 + 2 * n]) = (taken[first].start, taken[first].end);
+            let ends = self.bound[taken.len()].iter();
+            let ends = ends.flat_map(|&first| [taken[first].start, taken[first].end]);
+            let all = [taken.len(), start].into_iter().chain(ends);
+            for (place, number) in key.iter_mut().zip(all) {
+                *place = number as u32;
             }
             key
         };
+        let is_now = |n: usize| n > last && !self.bound[n].is_empty();
         let mut taken: Vec<Range<usize>> = Vec::new();
         let mut frames = vec![self.open(text, &taken, 0)];
         while let Some(frame) = frames.last_mut() {
@@ -154,16 +175,30 @@ impl Repeat {
             let Some(end) = self.takers[n].next_end(text, frame) else {
                 // The others have one way only, which is found again as fast as it is looked up.
                 if matches!(self.takers[n], Taker::First(..)) {
-                    failed.insert(key(&taken, start));
+                    match is_now(n) {
+                        true => failed_now.insert([n as u32, start as u32]),
+                        false => failed.insert(key(&taken, start)),
+                    };
                 }
                 frames.pop();
                 taken.pop();
                 continue;
             };
+            if !self.can_come_again(n, text, start..end) {
+                continue;
+            }
+            if n == last {
+                failed_now.clear();
+            }
             taken.push(start..end);
-            if taken.len() < self.takers.len() {
-                let is_first = matches!(self.takers[taken.len()], Taker::First(..));
-                if !(is_first && failed.contains(&key(&taken, end))) {
+            let n = n + 1;
+            if n < self.takers.len() {
+                let has_failed = matches!(self.takers[n], Taker::First(..))
+                    && match is_now(n) {
+                        true => failed_now.contains(&[n as u32, end as u32]),
+                        false => failed.contains(&key(&taken, end)),
+                    };
+                if !has_failed {
                     frames.push(self.open(text, &taken, end));
                     continue;
                 }
@@ -173,6 +208,28 @@ impl Repeat {
             taken.pop();
         }
         None
+    }
+
+    /// Whether what a taker would take stands often enough behind that, and at the end where it has to.
+    fn can_come_again(&self, n: usize, text: &[u8], taken: Range<usize>) -> bool {
+        let wanted = &text[taken.clone()];
+        if self.n_again[n] == 0 || wanted.is_empty() {
+            return true;
+        }
+        let mut rest = &text[taken.end..];
+        if let Some((first, n_behind)) = self.closing
+            && first == n
+            && !rest[..rest.len().saturating_sub(n_behind)].ends_with(wanted)
+        {
+            return false;
+        }
+        (0..self.n_again[n]).all(|_| match rest.find(wanted) {
+            Some(at) => {
+                rest = &rest[at + wanted.len()..];
+                true
+            }
+            None => false,
+        })
     }
 
     fn open(&self, text: &[u8], taken: &[Range<usize>], start: usize) -> Frame {

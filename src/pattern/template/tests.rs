@@ -80,6 +80,11 @@ fn a_template_fits_the_whole_path() {
         ("{s}****/{s}*.fq", "ab/x/a/abc.fq", Some("s=ab")),
         ("{s}***.{s}", "a/b.a", Some("s=a")),
         ("{s}**.{s}", "a.a", Some("s=a")),
+        // What is behind the last of such names is tried anew for each text of it.
+        ("{a}{b}*-{a}?{b}.x", "pqq-p-qq.x", Some("a=p b=qq")),
+        ("{a}{b}*-{a}*{b}.x", "pqpq-p-qpq.x", Some("a=p b=qpq")),
+        ("{a}_{a}_{a}.x", "p_p_p.x", Some("a=p")),
+        ("{a}_{a}_{a}.x", "p_p_q.x", None),
     ];
     for (template, path, expected) in cases {
         let found = captured(template, path.as_bytes());
