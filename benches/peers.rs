@@ -2,7 +2,7 @@
 //! file touched, planning all, and running all.
 //!
 //! `cargo bench --bench peers -- [--n N] [--runs N] [--only noop|touch|dry|full]
-//! [--shape wide|stages|chain|fan|all] [--flow PATH] [--ninja PATH] [--make PATH]
+//! [--shape wide|stages|chain|fan|all] [--recipe touch|cp|sort] [--flow PATH] [--ninja PATH] [--make PATH]
 //! [--check FILE] [--write FILE]`.
 //! The tools take turns, so that what disturbs the machine disturbs them all; ratios are taken
 //! within a round. CPU is that of the tool and of all that it waited for.
@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use baseline::Baseline;
-use workloads::{Shape, Tool, Workload};
+use workloads::{Recipe, Shape, Tool, Workload};
 
 /// A ratio that has got worse is measured so many times before it counts.
 const N_TRIES: usize = 3;
@@ -82,6 +82,7 @@ struct Options {
     n_runs: usize,
     only: String,
     shapes: Vec<Shape>,
+    recipe: Recipe,
     programs: Vec<(Tool, PathBuf)>,
     check: Option<PathBuf>,
     write: Option<PathBuf>,
@@ -94,6 +95,7 @@ impl Options {
             n_runs: 5,
             only: String::new(),
             shapes: vec![Shape::Wide],
+            recipe: Recipe::Touch,
             programs: Vec::new(),
             check: None,
             write: None,
@@ -114,6 +116,11 @@ impl Options {
                     let mut all = Shape::ALL.into_iter();
                     let shape = all.find(|shape| shape.name() == value);
                     options.shapes = vec![shape.ok_or(format!("no shape is called {value}"))?];
+                }
+                "--recipe" => {
+                    let mut all = Recipe::ALL.into_iter();
+                    let recipe = all.find(|recipe| recipe.name() == value);
+                    options.recipe = recipe.ok_or(format!("no recipe is called {value}"))?;
                 }
                 "--check" => options.check = Some(value.into()),
                 "--write" => options.write = Some(value.into()),
@@ -359,7 +366,10 @@ fn measure(
     tools: &[(Tool, PathBuf)],
     options: &Options,
 ) -> io::Result<Vec<(Tool, f64)>> {
-    let workload = Workload::new(shape, options.n_jobs.unwrap_or(case.n_jobs()));
+    let workload = Workload {
+        recipe: options.recipe,
+        ..Workload::new(shape, options.n_jobs.unwrap_or(case.n_jobs()))
+    };
     let place = tempfile::tempdir()?;
     let mut entrants = Vec::new();
     // n2 makes no dry runs.
@@ -412,11 +422,16 @@ fn print(case: Case, workload: &Workload, entrants: &[Entrant]) {
     let Some(peer) = peer else {
         return;
     };
-    let Workload { shape, n_jobs } = workload;
+    let Workload {
+        shape,
+        n_jobs,
+        recipe,
+    } = workload;
     println!(
-        "\n{}, {}, {n_jobs} jobs, {} rounds: median (least to most)",
+        "\n{}, {}, {n_jobs} jobs `{}`, {} rounds: median (least to most)",
         case.name(),
         shape.name(),
+        recipe.name(),
         peer.costs.len()
     );
     let against = peer.tool.name();

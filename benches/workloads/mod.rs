@@ -1,4 +1,4 @@
-//! The same trivial jobs, `: > OUTPUT`, written down for flow, ninja and make.
+//! The same trivial jobs, `: > OUTPUT` or another command, written down for flow, ninja and make.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -63,10 +63,42 @@ impl Tool {
     }
 }
 
+/// What each job does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recipe {
+    /// Nothing but what the shell does itself.
+    Touch,
+    /// One program.
+    Copy,
+    /// One program and a redirection.
+    Sort,
+}
+
+impl Recipe {
+    pub const ALL: [Recipe; 3] = [Recipe::Touch, Recipe::Copy, Recipe::Sort];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Recipe::Touch => "touch",
+            Recipe::Copy => "cp",
+            Recipe::Sort => "sort",
+        }
+    }
+
+    fn text(self, input: &str, output: &str) -> String {
+        match self {
+            Recipe::Touch => format!(": > {output}"),
+            Recipe::Copy => format!("cp {input} {output}"),
+            Recipe::Sort => format!("sort {input} > {output}"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Workload {
     pub shape: Shape,
     pub n_jobs: usize,
+    pub recipe: Recipe,
 }
 
 const N_STAGES: usize = 10;
@@ -79,7 +111,11 @@ impl Workload {
             Shape::Stages => (n_jobs / N_STAGES).max(1) * N_STAGES,
             Shape::Fan => n_jobs.max(3),
         };
-        Workload { shape, n_jobs }
+        Workload {
+            shape,
+            n_jobs,
+            recipe: Recipe::Touch,
+        }
     }
 
     /// Writes inputs and workflow into an empty folder.
@@ -215,10 +251,15 @@ impl Workload {
     }
 
     fn flow(&self) -> String {
-        // The shell that ninja and make use.
-        let mut text = String::from("shell sh -c\n\n");
+        let mut text = match self.recipe {
+            // The shell that ninja and make use.
+            Recipe::Touch => String::from("shell sh -c\n\n"),
+            // Where a program is started the shell is flow's own affair.
+            Recipe::Copy | Recipe::Sort => String::new(),
+        };
+        let recipe = self.recipe.text("{input}", "{output}");
         let mut rule = |header: &str| {
-            write!(text, "{header}\n    : > {{output}}\n\n").expect("a String takes all");
+            write!(text, "{header}\n    {recipe}\n\n").expect("a String takes all");
         };
         match self.shape {
             Shape::Wide => rule("transform step: match in/{n}.in -> out/{n}.out"),
@@ -250,7 +291,8 @@ impl Workload {
     }
 
     fn ninja(&self) -> String {
-        let mut text = String::from("rule make\n  command = : > $out\n");
+        let recipe = self.recipe.text("$in", "$out");
+        let mut text = format!("rule make\n  command = {recipe}\n");
         self.each_job(|output, inputs| {
             writeln!(text, "build {output}: make {inputs}").expect("a String takes all");
         });
@@ -260,10 +302,11 @@ impl Workload {
     fn make(&self) -> String {
         let mut all = String::from(".PHONY: all\nall:");
         let mut rules = String::new();
+        let recipe = self.recipe.text("$<", "$@");
         self.each_job(|output, inputs| {
             all.push(' ');
             all.push_str(output);
-            write!(rules, "{output}: {inputs}\n\t: > $@\n").expect("a String takes all");
+            write!(rules, "{output}: {inputs}\n\t{recipe}\n").expect("a String takes all");
         });
         all + "\n" + &rules
     }
