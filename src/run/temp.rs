@@ -14,7 +14,7 @@ use crate::history::{File, LastTry};
 use crate::pattern::facts;
 use crate::plan::{JobId, PathId};
 use crate::sched::State;
-use crate::stale::{Look, Reason, Verdict, is_same_make};
+use crate::stale::{Look, Reason, Verdict, is_other_output, is_same_make};
 use crate::workflow::RuleId;
 
 /// What is known of temporary files and their readers.
@@ -28,8 +28,9 @@ pub(super) struct Temps {
     /// in `readers`.
     looked_at: HashMap<RuleId, Option<usize>>,
     readers: HashMap<PathId, Readers>,
-    /// Jobs whose files were held against their records, and those of them that are newer.
-    vouched: HashSet<JobId>,
+    /// Jobs whose files were held against their records: whether these are still their own; and the
+    /// files that are newer.
+    vouched: HashMap<JobId, bool>,
     touched: HashSet<PathId>,
     /// Jobs that are not asked for, and whether they are fresh.
     unasked: HashMap<JobId, bool>,
@@ -223,8 +224,9 @@ impl Engine<'_> {
         if self.judge.is_gone(path) {
             return;
         }
-        if self.temps.vouched.insert(job) {
-            self.find_touched(job);
+        // What somebody has put in the place of a file stays: the job is stale by it.
+        if !self.vouches(job) {
+            return;
         }
         let name = BString::from(self.plan.path(path));
         let disk = self.store.disk();
@@ -251,16 +253,23 @@ impl Engine<'_> {
         self.emit(EventKind::TempDeleted { name, outputs });
     }
 
-    /// Finds the files of a job that are newer than it made them, and records them as they are: so
-    /// their readers have found them.
-    fn find_touched(&mut self, job: JobId) {
-        let Some(past) = self
-            .history
-            .last(self.plan.key(job))
-            .and_then(|last| last.past)
-        else {
-            return;
+    /// Whether the files of a job are those that it made. Those that are newer are recorded as they
+    /// are: so their readers have found them.
+    fn vouches(&mut self, job: JobId) -> bool {
+        if let Some(&is_own) = self.temps.vouched.get(&job) {
+            return is_own;
+        }
+        let is_own = self.find_touched(job);
+        self.temps.vouched.insert(job, is_own);
+        is_own
+    }
+
+    fn find_touched(&mut self, job: JobId) -> bool {
+        let last = self.history.last(self.plan.key(job));
+        let Some(past) = last.and_then(|last| last.past) else {
+            return true;
         };
+        let level = self.judge.level_of(self.context, self.plan.jobs[job].rule);
         let mut touched = Vec::new();
         for file in past.outputs() {
             let Some(path) = self.plan.paths.find(file.path) else {
@@ -272,15 +281,19 @@ impl Engine<'_> {
                 size: file.size,
             };
             if look != recorded && !file.path.ends_with(b"/") {
+                let trusts_touch = self.history.is_complete();
+                if is_other_output(&self.judge.facts, level, trusts_touch, path, &file) {
+                    return false;
+                }
                 touched.push(path);
             }
         }
-        if touched.is_empty() {
-            return;
+        if !touched.is_empty() {
+            self.temps.touched.extend(touched);
+            let ran = past.ran();
+            self.record_as(job, ran);
         }
-        self.temps.touched.extend(touched);
-        let ran = past.ran();
-        self.record_as(job, ran);
+        true
     }
 
     /// Deletes the files of a job that nothing reads, once those that are read are gone.

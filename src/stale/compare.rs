@@ -185,7 +185,7 @@ pub(super) fn is_as_it_was(facts: &Facts, level: Level, path: PathId, file: &Fil
 }
 
 /// Whether an output is not what the job made; a newer time with the same size is a touch.
-pub(super) fn is_other_output(
+pub fn is_other_output(
     facts: &Facts,
     level: Level,
     trusts_touch: bool,

@@ -40,7 +40,7 @@ use crate::workflow::{RuleId, Workflow};
 pub use ancient::Ancient;
 use print::Print;
 
-pub use compare::is_same_make;
+pub use compare::{is_other_output, is_same_make};
 pub use facts::{Facts, Look};
 pub use record::record;
 pub use settle::settle;

@@ -206,3 +206,30 @@ fn what_a_killed_run_left_goes_with_the_next() {
         b"LOG\n"
     );
 }
+
+#[test]
+fn what_somebody_puts_in_its_place_is_not_taken_for_it() {
+    let text = "\
+[temp]
+transform trim: in/*.txt suffix .txt -> mid/{stem}.trim
+    tr -d ' ' < {input} > {output}
+
+merge edit: in/a.txt -> edited
+    if [ -e by-hand ]; then echo by hand >> mid/a.trim; fi; touch {output}
+
+[after edit]
+transform count: trim -> out/{stem}.n
+    if [ ! -e by-hand ]; then exit 1; fi; wc -l < {input} > {output}
+";
+    let project = Project::new(text);
+    project.write("in/a.txt", "b b\na\n");
+    project.flow(&["run", "-k"]).expect(1);
+    project.write("by-hand", "");
+    fs::remove_file(project.path("edited")).unwrap();
+    // Edited when it had been looked at, and before it is read.
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/a.n").trim(), "3");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/a.n").trim(), "2");
+    project.flow(&["status", "--check"]).expect(0);
+}
