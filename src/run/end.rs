@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::late::Left;
+use super::retry::Tried;
 use super::{Engine, Running};
 use crate::event::{End, EventKind, Failure, JobFinished, JobRetry, Status, Usage};
 use crate::exec::TaskId;
@@ -279,19 +280,23 @@ impl Engine<'_> {
             self.emit(EventKind::JobRetry(JobRetry {
                 name,
                 attempt,
-                end,
-                failure: Some(failure),
+                end: end.clone(),
+                failure: Some(failure.clone()),
                 usage,
             }));
+            self.keep_try(Tried {
+                running,
+                end,
+                usage,
+                failure,
+            });
         } else {
-            self.clean_up(&running);
-            let status = match (&end, running.is_cut) {
-                (_, true) => Status::Cancelled,
-                _ if over_time.is_some() => Status::Timeout,
-                (Some(End::Signaled(_)), _) => Status::Killed,
-                _ => Status::Failed,
-            };
-            self.finished(&running, status, end, usage, Some(failure));
+            self.failed_for_good(Tried {
+                running,
+                end,
+                usage,
+                failure,
+            });
         }
         for action in actions {
             self.act(action);
@@ -360,7 +365,7 @@ impl Engine<'_> {
         }
     }
 
-    fn finished(
+    pub(super) fn finished(
         &mut self,
         running: &Running,
         status: Status,

@@ -71,6 +71,7 @@ impl<'a> Engine<'a> {
             barriers: HashMap::new(),
             thens: HashSet::new(),
             running: HashMap::new(),
+            tried: HashMap::new(),
             errands: HashMap::new(),
             aside: HashMap::new(),
             before: HashMap::new(),
@@ -247,8 +248,9 @@ impl<'a> Engine<'a> {
             },
             Action::Judge { job } => self.judge_again(job),
             Action::Resolve { job } => self.pass_barrier(job),
-            // Told when the try ended.
-            Action::Retry { .. } | Action::Failed { .. } => {}
+            // Told when the try ended, unless another was to follow.
+            Action::Failed { job } => self.end_retries(job),
+            Action::Retry { .. } => {}
             Action::Skip { job, .. } => self.never_started(job, Status::Skipped),
             Action::Cancelled { job } => self.never_started(job, Status::Cancelled),
             Action::Clamped { need, job } => self.clamped(need, job),
@@ -489,17 +491,23 @@ impl<'a> Engine<'a> {
             let why = self.lost.take().unwrap_or_default();
             self.lost = Some(format!("{why}; {error:#}"));
         }
-        let tasks: Vec<_> = self.running.keys().copied().collect();
+        let mut tasks: Vec<_> = self.running.keys().copied().collect();
+        tasks.sort();
         for task in tasks {
             if let Some(running) = self.running.remove(&task) {
                 self.cut_off(&running);
             }
         }
+        self.cut_off_thens();
         for idx in self.nodes.ids() {
             if let Node::Job(job) = self.nodes[idx]
                 && !self.sched.state(idx).is_final()
                 && self.sched.state(idx) != sched::State::Running
             {
+                if self.tried.contains_key(&idx) {
+                    self.end_retries(idx);
+                    continue;
+                }
                 self.emit_unstarted(job, Status::Cancelled);
             }
         }

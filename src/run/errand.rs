@@ -14,9 +14,9 @@ use crate::workflow::RuleId;
 
 /// A command that runs beside the jobs.
 pub(super) struct Errand {
-    what: What,
+    pub what: What,
     /// What it printed, its beginning.
-    printed: BString,
+    pub printed: BString,
 }
 
 #[derive(Clone, Copy)]

@@ -18,6 +18,7 @@ mod guard;
 mod late;
 pub mod outputs;
 mod render;
+mod retry;
 mod start;
 mod temp;
 mod then;
@@ -225,6 +226,8 @@ struct Engine<'a> {
     /// Rules whose `then` has its node.
     thens: HashSet<RuleId>,
     running: HashMap<TaskId, Running>,
+    /// Tries that have failed and wait to be repeated.
+    tried: HashMap<JobIdx, retry::Tried>,
     /// Commands beside the jobs' recipes that run.
     errands: HashMap<TaskId, errand::Errand>,
     /// Old outputs of jobs that have begun and not ended for good.

@@ -18,6 +18,7 @@ impl Engine<'_> {
     /// Starts a try. What goes wrong before there is a process is a failure of the job.
     pub(super) fn start(&mut self, idx: JobIdx, attempt: u32) {
         let job = self.job_of(idx).expect("only jobs are started");
+        self.forget_try(idx);
         if let Err(failure) = self.try_start(idx, job, attempt) {
             let running = self.no_process(idx, job, attempt);
             self.failed(running, None, None, failure);

@@ -383,6 +383,30 @@ fn an_interrupt_cuts_off_and_brings_old_outputs_back() {
 }
 
 #[test]
+fn a_try_that_was_to_be_repeated_is_the_last_when_the_run_ends() {
+    let text = "[retries 2, backoff 5s]\nmerge m: in.a -> out.e\n    job {job}\n";
+    let ends = [
+        (vec![(2, Msg::Interrupt(Interrupt::Interrupt))], None),
+        (vec![(2, Msg::Drain)], None),
+        (Vec::new(), Some(2)),
+    ];
+    for (messages, loses_executor_at) in ends {
+        let options = Options {
+            messages,
+            loses_executor_at,
+            ..Options::default()
+        };
+        let acts = [("out.e", "makes out.e fails")];
+        let story = simulate(text, &["out.e=old", "in.a"], &acts, options);
+        tells(
+            &story,
+            &["0 out.e starts", "1 out.e retry", "2 out.e failed"],
+        );
+        assert_eq!(story.read("out.e"), "old");
+    }
+}
+
+#[test]
 fn a_lost_executor_ends_the_run_and_brings_old_outputs_back() {
     let options = Options {
         loses_executor_at: Some(1),
@@ -398,6 +422,26 @@ fn a_lost_executor_ends_the_run_and_brings_old_outputs_back() {
             "1 x.b killed",
             "1 x.c cancelled",
             "1 all.e cancelled",
+        ],
+    );
+}
+
+#[test]
+fn a_lost_executor_cuts_off_what_a_rule_does_at_its_end() {
+    let text = "[then \"note then\"]\nmerge m: in.a -> out.e\n    job {job}\n";
+    let options = Options {
+        loses_executor_at: Some(3),
+        ..Options::default()
+    };
+    let acts = [("then", "takes 5")];
+    let story = simulate(text, &["in.a"], &acts, options);
+    tells(
+        &story,
+        &[
+            "0 out.e starts",
+            "1 out.e ok",
+            "1 then:m starts",
+            "3 then:m killed",
         ],
     );
 }

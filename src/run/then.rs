@@ -156,6 +156,17 @@ impl Engine<'_> {
         self.end_then(idx, how);
     }
 
+    /// The machine has failed: those under way are cut off, and stay owed.
+    pub(super) fn cut_off_thens(&mut self) {
+        let mut errands: Vec<_> = self.errands.drain().collect();
+        errands.sort_by_key(|(task, _)| *task);
+        for (_, errand) in errands {
+            if let What::Then { rule, .. } = errand.what {
+                self.then_finished(rule, Status::Killed, None, None, errand.printed);
+            }
+        }
+    }
+
     fn end_then(&mut self, idx: JobIdx, end: sched::End) {
         let now = self.now();
         self.sched.tell(now, sched::Msg::Ended { job: idx, end });

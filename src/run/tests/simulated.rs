@@ -14,7 +14,7 @@ use crate::event::{End, Event, EventKind, Failure, Status};
 use crate::exec::sim::{Fate, Sim};
 use crate::exec::{Executor, Report, Signal, Task};
 use crate::history::output::Writer;
-use crate::history::{self, History, Last, LastTry, Now};
+use crate::history::{self, History, Last, LastTry, Now, Owed};
 use crate::plan::Context;
 use crate::plan::tests::world::World;
 use crate::run::ask::Because;
@@ -158,6 +158,26 @@ impl History for Book {
     }
 
     fn close(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// Rules that owe their `then`.
+#[derive(Default)]
+struct Debts(BTreeSet<String>);
+
+impl Owed for Debts {
+    fn is_owed(&self, rule: &str) -> bool {
+        self.0.contains(rule)
+    }
+
+    fn owe(&mut self, rule: &str) -> anyhow::Result<()> {
+        self.0.insert(rule.into());
+        Ok(())
+    }
+
+    fn pay(&mut self, rule: &str) -> anyhow::Result<()> {
+        self.0.remove(rule);
         Ok(())
     }
 }
@@ -312,7 +332,7 @@ fn drive(
         judge,
         store: Store::new(&world.disk, ".flow".into(), "run".into()),
         history: Box::new(history),
-        owed: Box::new(crate::history::OwedFile::default()),
+        owed: Box::new(Debts::default()),
         executor: Box::new(Shared(Rc::clone(&sim))),
         inbox,
         clock: Box::new(SimClock(Rc::clone(&sim))),
