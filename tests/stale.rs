@@ -120,6 +120,26 @@ fn an_output_changed_by_hand_is_seen_and_kept_in_the_trash() {
     );
     project.flow(&["run"]).expect(0);
     assert_eq!(project.read("out/a.up"), "A\nx\n");
+    assert_eq!(in_trash(&project), "by hand, with care");
+}
+
+#[test]
+fn what_only_its_content_tells_to_be_by_hand_is_kept_in_the_trash() {
+    let project = fresh();
+    project.flow(&["run", "--checksum-level", "4"]).expect(0);
+    let time = fs::metadata(project.path("out/a.up")).unwrap().modified();
+    fs::write(project.path("out/a.up"), "B\ny\n").unwrap();
+    let file = fs::File::options()
+        .append(true)
+        .open(project.path("out/a.up"));
+    file.unwrap().set_modified(time.unwrap()).unwrap();
+    project.flow(&["run", "--checksum-level", "4"]).expect(0);
+    assert_eq!(project.read("out/a.up"), "A\nx\n");
+    assert_eq!(in_trash(&project), "B\ny\n");
+}
+
+/// The file that is in the trash.
+fn in_trash(project: &Project) -> String {
     let trash = fs::read_dir(project.path(".flow/trash"))
         .unwrap()
         .flatten()
@@ -130,10 +150,7 @@ fn an_output_changed_by_hand_is_seen_and_kept_in_the_trash() {
         .flatten()
         .next()
         .unwrap();
-    assert_eq!(
-        fs::read_to_string(kept.path()).unwrap(),
-        "by hand, with care"
-    );
+    fs::read_to_string(kept.path()).unwrap()
 }
 
 #[test]

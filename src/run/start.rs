@@ -228,14 +228,23 @@ impl Engine<'_> {
     }
 
     /// Whether an output is no longer what the job made: somebody may want it back.
-    fn is_by_hand(&self, job: JobId) -> io::Result<bool> {
+    fn is_by_hand(&mut self, job: JobId) -> io::Result<bool> {
+        let counts_contents = self.counts_contents(job);
         let last = self.history.last(self.plan.key(job));
         let Some(past) = last.and_then(|last| last.past) else {
             return Ok(false);
         };
+        let (plan, facts, disk) = (&self.plan, &mut self.judge.facts, self.store.disk());
+        if counts_contents {
+            let paths = past.outputs().filter_map(|file| plan.paths.find(file.path));
+            facts.look_into(plan, disk, &paths.collect::<Vec<PathId>>());
+        }
         for file in past.outputs() {
-            let stat = self.store.disk().stat(file.path)?;
-            let is_own = |stat: Stat| stat.modified == file.time && stat.size == file.size;
+            let stat = disk.stat(file.path)?;
+            let hash = plan.paths.find(file.path).and_then(|path| facts.hash(path));
+            let is_same = !counts_contents || hash.is_none() || hash == file.hash;
+            let is_own =
+                |stat: Stat| stat.modified == file.time && stat.size == file.size && is_same;
             if stat.is_some_and(|stat| stat.kind == Kind::File && !is_own(stat)) {
                 return Ok(true);
             }
