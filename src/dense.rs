@@ -77,6 +77,11 @@ impl<I: Id, T> Table<I, T> {
         self.values.is_empty()
     }
 
+    /// Makes room for so many more: to grow in steps leaves holes behind.
+    pub fn reserve(&mut self, n: usize) {
+        self.values.reserve(n);
+    }
+
     /// Grows to `len` with clones of `value`; never shrinks.
     pub fn grow(&mut self, len: usize, value: T)
     where
@@ -176,6 +181,11 @@ impl<T> Pool<T> {
             start: index(start),
             len: index(self.values.len() - start),
         }
+    }
+
+    /// Makes room for so many elements more.
+    pub fn reserve(&mut self, n: usize) {
+        self.values.reserve(n);
     }
 
     /// Takes the last row back.

@@ -84,14 +84,16 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// All wanted jobs, in an order in which they could run.
-    fn rows(&self) -> Vec<Row> {
+    /// All wanted jobs, in an order in which they could run; those that are fresh only where they are
+    /// to be shown. And how many of each rule are fresh.
+    fn rows(&self, shows_fresh: bool) -> (Vec<Row>, Vec<u64>) {
         let Judged {
             plan,
             wanted,
             judge,
         } = &self.judged;
         let mut rows: Vec<Row> = Vec::new();
+        let mut fresh = vec![0; self.opened.workflow.rules.len()];
         let may_follow = judge.may_follow(plan, self.context, wanted);
         for &job in &plan.known {
             if wanted.has(job) {
@@ -104,6 +106,12 @@ impl Shown<'_> {
                         reason.map_or(State::Fresh, State::Maybe)
                     }
                 };
+                if matches!(state, State::Fresh) {
+                    fresh[plan.jobs[job].rule.0 as usize] += 1;
+                    if !shows_fresh {
+                        continue;
+                    }
+                }
                 rows.push(Row::Job(job, state));
             }
         }
@@ -117,7 +125,7 @@ impl Shown<'_> {
             let open = open.filter(|job| wanted.has(*job));
             rows.extend(open.map(|job| Row::Job(job, State::Unknown)));
         }
-        rows
+        (rows, fresh)
     }
 
     fn rule(&self, row: Row) -> &Rule {
@@ -139,10 +147,9 @@ impl Shown<'_> {
 
     fn json(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         let plan = &self.judged.plan;
-        for row in self.rows() {
+        for row in self.rows(options.all).0 {
             let rule = self.rule(row).name.clone();
             let mut line = match row {
-                Row::Job(_, State::Fresh) if !options.all => continue,
                 Row::Job(job, state) => {
                     let files = |paths: &[crate::plan::PathId]| -> Value {
                         paths
@@ -202,7 +209,7 @@ impl Shown<'_> {
 
     fn text(&self, options: &PlanOptions, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
         let style = self.opened.terminal.out;
-        let rows = self.rows();
+        let (rows, fresh) = self.rows(options.all);
         let n_stale = rows
             .iter()
             .filter(|row| matches!(row, Row::Job(_, State::Stale(_))))
@@ -212,11 +219,12 @@ impl Shown<'_> {
             .filter(|row| matches!(row, Row::Job(_, State::Maybe(_))))
             .count();
         let n_run = n_stale + n_maybe;
-        let n_fresh = rows
-            .iter()
-            .filter(|row| matches!(row, Row::Job(_, State::Fresh)))
-            .count();
-        let n_unknown = rows.len() - n_run - n_fresh;
+        let n_fresh = fresh.iter().sum::<u64>() as usize;
+        let is_unknown = |row: &&Row| match row {
+            Row::Job(_, state) => *state == State::Unknown,
+            Row::Stand(..) => true,
+        };
+        let n_unknown = rows.iter().filter(is_unknown).count();
         if options.common.detail == Detail::Verbose {
             for rule in self.opened.workflow.rules.values() {
                 if let Some(condition) = rule.active_if.as_ref().filter(|_| !rule.is_active()) {
@@ -242,12 +250,10 @@ impl Shown<'_> {
             return Ok(());
         }
         if options.common.detail == Detail::Normal && !options.all && !options.commands {
-            self.by_rule(&rows, out)?;
+            self.by_rule(&rows, &fresh, out)?;
         } else if options.common.detail != Detail::Quiet {
             for &row in &rows {
-                if options.all || !matches!(row, Row::Job(_, State::Fresh)) {
-                    self.job_lines(row, options.commands, out)?;
-                }
+                self.job_lines(row, options.commands, out)?;
             }
             writeln!(out)?;
         }
@@ -306,9 +312,17 @@ impl Shown<'_> {
     }
 
     /// One line per rule with work: how many of its jobs would run, and the reasons counted.
-    fn by_rule(&self, rows: &[Row], out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+    fn by_rule(
+        &self,
+        rows: &[Row],
+        fresh: &[u64],
+        out: &mut dyn std::io::Write,
+    ) -> anyhow::Result<()> {
         let n_rules = self.opened.workflow.rules.len();
         let mut counts = vec![Counts::default(); n_rules];
+        for (counts, fresh) in counts.iter_mut().zip(fresh) {
+            counts.fresh = *fresh;
+        }
         for &row in rows {
             let (rule, state) = match row {
                 Row::Job(job, state) => (self.judged.plan.jobs[job].rule, state),
@@ -316,7 +330,7 @@ impl Shown<'_> {
             };
             let counts = &mut counts[rule.0 as usize];
             match state {
-                State::Fresh => counts.fresh += 1,
+                State::Fresh => {}
                 State::Unknown => counts.unknown += 1,
                 State::Stale(reason) | State::Maybe(reason) => {
                     counts.run += 1;

@@ -165,6 +165,10 @@ pub fn judge<'a>(
         ))
     });
     judge.is_minimal = manner.is_minimal;
+    // Hardly anything will be looked up any more.
+    if plan.pending().next().is_none() && plan.open_jobs().next().is_none() {
+        listing.borrow_mut().forget_large();
+    }
     let now = jiff::Timestamp::now().as_nanosecond() as i64;
     judge.facts.pretend(changed, Time(now));
     settle(&mut plan, context, &mut wanted, &mut judge, disk, history);

@@ -12,6 +12,9 @@ use rustc_hash::FxBuildHasher;
 use super::facts;
 use crate::disk::{Disk, Kind, Names};
 
+/// A folder with so many names takes megabytes.
+const LARGE: usize = 50_000;
+
 /// A cache of folders, shared by all globs of a plan.
 pub struct Listing<'d> {
     disk: &'d dyn Disk,
@@ -43,6 +46,13 @@ impl<'d> Listing<'d> {
         let listed = listed.map(Arc::new);
         self.folders.insert(folder.into(), listed.clone());
         Ok(listed)
+    }
+
+    /// Forgets folders with very many names; who asks again is told of a later moment.
+    pub fn forget_large(&mut self) {
+        let is_small =
+            |names: &Option<Arc<Names>>| names.as_ref().is_none_or(|all| all.len() < LARGE);
+        self.folders.retain(|_, names| is_small(names));
     }
 
     /// Whether `path` is there, as far as the folders listed so far tell: `None` when they do not.

@@ -144,11 +144,24 @@ impl Plan {
         let mut taken = (sources.len() > 1).then(HashSet::new);
         let mut entries = Vec::new();
         for (number, source) in sources.iter().enumerate() {
-            for entry in self.source_entries(context, id, number as u32, source) {
+            let of_source = self.source_entries(context, id, number as u32, source);
+            self.reserve_jobs(rule, of_source.len());
+            entries.reserve(of_source.len());
+            for entry in of_source {
                 self.expand_entry(context, id, number as u32, entry, &mut taken, &mut entries);
             }
         }
         entries
+    }
+
+    /// Makes room for so many jobs of a rule, each of one item.
+    fn reserve_jobs(&mut self, rule: &Rule, n: usize) {
+        let n_outputs = rule.outputs.first().map_or(0, Vec::len);
+        self.jobs.reserve(n);
+        self.known.reserve(n);
+        self.files.reserve(n * (1 + n_outputs));
+        self.captured.reserve(n * rule.captures.len());
+        self.producer.reserve(n * (1 + n_outputs));
     }
 
     /// The jobs of one entry, or a stand-in when its items are not known yet.
