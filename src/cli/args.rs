@@ -314,6 +314,38 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     #[arg(value_parser = values::parse_duration)]
     pub latency_wait: Option<Duration>,
+    /// Send jobs to a cluster, through its DRMAA library
+    ///
+    /// Rules that are `local` run here; -j is then how many jobs may be there at once (default 200).
+    /// Jobs that an earlier run has left there are taken up. [env: FLOW_DRMAA]
+    #[arg(long, hide_short_help = true)]
+    pub drmaa: bool,
+    /// The cluster's queue, for rules that name none
+    ///
+    /// [env: FLOW_QUEUE]
+    #[arg(long, value_name = "QUEUE", hide_short_help = true)]
+    pub queue: Option<String>,
+    /// Options for all jobs in the scheduler's own words
+    ///
+    /// [env: FLOW_NATIVE]
+    #[arg(
+        long,
+        value_name = "OPTIONS",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
+    pub native: Option<String>,
+    /// The cluster's DRMAA library (default: as DRMAA_LIBRARY_PATH, SGE_ROOT or the loader find it)
+    ///
+    /// [env: FLOW_DRMAA_LIBRARY]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub drmaa_library: Option<PathBuf>,
+    /// How much work of short jobs goes into one submission, as in 10m (the default)
+    ///
+    /// [env: FLOW_GROUP_TIME]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    #[arg(value_parser = values::parse_duration)]
+    pub group_time: Option<Duration>,
     /// Write events as JSON Lines; - is stdout
     ///
     /// [env: FLOW_EVENTS]

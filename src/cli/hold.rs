@@ -8,6 +8,7 @@ use super::Exit;
 use super::ask::client::{Seen, whereabouts};
 use super::open::Opened;
 use crate::disk::DiskMut;
+use crate::exec::drmaa::OnCluster;
 use crate::exec::local;
 use crate::history::{Holder, Last, LastTry, Store, lock};
 use crate::run::outputs;
@@ -20,6 +21,8 @@ pub struct Held<'d> {
     pub lock: lock::Lock,
     /// Who this is, as others see it.
     pub holder: Holder,
+    /// What earlier runs have left on a cluster.
+    pub left: OnCluster,
     /// What was found amiss and mended, for whoever asked.
     pub warnings: Vec<String>,
 }
@@ -66,9 +69,11 @@ pub fn hold<'d>(
             "the run before this one, {dead}, was cut off{then}"
         ));
     }
+    let left = super::cluster::left(&opened.state, &history)?;
+    let kept = left.jobs.keys().cloned().collect();
     warnings.extend(
         outputs
-            .recover(&history)
+            .recover_all_but(&history, &kept)
             .context("put back what a run that was cut off left")?,
     );
     if let Some(damage) = &history.damage {
@@ -80,6 +85,7 @@ pub fn hold<'d>(
         outputs,
         lock,
         holder,
+        left,
         warnings,
     }))
 }

@@ -12,6 +12,7 @@ mod ask;
 mod cause;
 mod check;
 mod clean;
+mod cluster;
 mod completions;
 mod diff;
 mod fence;
@@ -20,6 +21,7 @@ mod guard;
 mod follow;
 mod force;
 mod hands;
+mod helpers;
 mod history;
 mod hold;
 mod list;
@@ -104,6 +106,9 @@ impl std::error::Error for WrongCommand {}
 pub fn main() -> ExitCode {
     // A shell that asks what can be typed starts nothing.
     completions::answer();
+    if let Some(exit) = helpers::become_one() {
+        return exit;
+    }
     // First of all, while the process is small and has one thread. A wrong guess costs a process.
     let supervisor = runs_jobs().then(crate::exec::supervisor::fork);
     let ended = match args::parse() {

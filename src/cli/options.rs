@@ -137,6 +137,7 @@ pub struct RunOptions {
     pub grace: Duration,
     /// No shell is kept warm.
     pub fresh_shells: bool,
+    pub cluster: ClusterChoice,
     pub events: Option<EventsTo>,
     pub progress: Progress,
     /// The seed of a random order.
@@ -144,6 +145,19 @@ pub struct RunOptions {
     /// Stale jobs are made to look done.
     pub touch_only: bool,
     pub what_if: WhatIf,
+}
+
+/// Whether jobs go to a cluster, and how; what is not said here the site's configuration says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ClusterChoice {
+    pub is_used: bool,
+    /// For rules that do not say.
+    pub queue: Option<String>,
+    /// Options in the scheduler's own words, for all jobs.
+    pub native: Option<String>,
+    pub library: Option<PathBuf>,
+    /// How much work makes a pack of short jobs.
+    pub group_time: Option<Duration>,
 }
 
 /// `flow plan`, and `flow run -n`.

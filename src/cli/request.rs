@@ -10,10 +10,10 @@ use bstr::BString;
 
 use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
 use super::options::{
-    AskOptions, CheckOptions, CleanOptions, Common, CompletionsOptions, DEFAULT_GRACE,
-    DEFAULT_WORKFLOW, EventsTo, ExplainOptions, FmtOptions, Force, HistoryOptions, ListOptions,
-    LogOptions, OnFailure, Place, PlanOptions, Request, RunOptions, StatusOptions, StopOptions,
-    Variable, WhatIf, WhyOptions,
+    AskOptions, CheckOptions, CleanOptions, ClusterChoice, Common, CompletionsOptions,
+    DEFAULT_GRACE, DEFAULT_WORKFLOW, EventsTo, ExplainOptions, FmtOptions, Force, HistoryOptions,
+    ListOptions, LogOptions, OnFailure, Place, PlanOptions, Request, RunOptions, StatusOptions,
+    StopOptions, Variable, WhatIf, WhyOptions,
 };
 use super::state_args::{AskArgs, WhatIfArgs};
 use super::values::{
@@ -196,6 +196,14 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
         )?,
         grace: grace.unwrap_or(DEFAULT_GRACE),
         fresh_shells: fresh_shells.unwrap_or(false),
+        cluster: ClusterChoice {
+            is_used: args.drmaa
+                || setting(None, "FLOW_DRMAA", variable, parse_bool)?.unwrap_or(false),
+            queue: setting(args.queue, "FLOW_QUEUE", variable, any_text)?,
+            native: setting(args.native, "FLOW_NATIVE", variable, any_text)?,
+            library: path_setting(args.drmaa_library, "FLOW_DRMAA_LIBRARY", variable),
+            group_time: setting(args.group_time, "FLOW_GROUP_TIME", variable, parse_duration)?,
+        },
         events: events.map(|path| match path.as_os_str() == "-" {
             true => EventsTo::Stdout,
             false => EventsTo::File(path),
@@ -284,6 +292,10 @@ fn setting<T>(
     parsed
         .map(Some)
         .map_err(|wrong| format!("invalid value '{shown}' for the variable {name}: {wrong}"))
+}
+
+fn any_text(text: &str) -> Result<String, String> {
+    Ok(text.into())
 }
 
 fn path_setting(flag: Option<PathBuf>, name: &str, variable: Variable) -> Option<PathBuf> {

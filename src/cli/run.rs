@@ -16,9 +16,10 @@ use super::open::Opened;
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, Manner, judge, never_came};
 use super::why::accept_command;
-use super::{Exit, ask, cause, fence, hands, machine, open, reason, signals, touch};
-use crate::disk::Real;
+use super::{Exit, ask, cause, cluster, fence, hands, machine, open, reason, signals, touch};
+use crate::disk::{Disk, Real};
 use crate::event::{Event, Tally, json};
+use crate::exec::drmaa::Cluster;
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, Executor, local};
 use crate::history::output::Writer;
@@ -26,7 +27,7 @@ use crate::history::{self, Owed, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Plan};
-use crate::run::{self, Hands, Interrupt, MachineClock, Setup, Sink, Summary};
+use crate::run::{self, Hands, Interrupt, MachineClock, Msg, Setup, Sink, Summary};
 use crate::stale::Judge;
 use crate::ui::{Detail, Lines, LinesOptions};
 use crate::workflow::Workflow;
@@ -46,11 +47,15 @@ pub fn run(
         outputs: store,
         lock: _lock,
         holder,
+        left,
         mut warnings,
     } = match hold(&opened, &disk, "run")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
+    if !left.jobs.is_empty() && !options.cluster.is_used {
+        return Ok(on_cluster(left.jobs.len()));
+    }
     let mut owed = OwedFile::read(&opened.state)?;
     warnings.extend(owed.notes.damage.take());
     let supervisor = supervisor.unwrap_or_else(exec::supervisor::fork);
@@ -119,6 +124,7 @@ pub fn run(
     let id = holder.id.clone();
     let is_idle = hands.is_none() && !may_start(&opened.workflow, &plan, &wanted, &judge, &owed);
     let (mut listening, mut supervisor) = (None, None);
+    let mut run_options = run_options(&options, &opened, is_idle);
     let executor: Box<dyn Executor> = if is_idle {
         Box::new(Idle)
     } else {
@@ -137,7 +143,21 @@ pub fn run(
         }
         listening = Some(started);
         signals::start(reports, sender.clone())?;
-        Box::new(executor)
+        if options.cluster.is_used {
+            let is_remote = disk.is_remote(b".");
+            let (settings, cluster) = cluster::settings(&options, &opened, &id, is_remote)?;
+            run_options.cluster = Some(cluster);
+            let inbox = sender.clone();
+            // When nobody listens any more the run is over.
+            let tell = Box::new(move |report| drop(inbox.send(Msg::Report(report))));
+            let cluster = Cluster::open(executor, settings, left, tell)?;
+            if options.common.detail == Detail::Verbose && !cluster.system.is_empty() {
+                anstream::eprintln!("note: jobs go to {}", cluster.system);
+            }
+            Box::new(cluster)
+        } else {
+            Box::new(executor)
+        }
     };
     let mark = forge.mark.clone();
     let mut sinks = sinks(&options, &opened)?;
@@ -170,12 +190,22 @@ pub fn run(
             }
         }),
         explain: Box::new(reason::because),
-        options: run_options(&options, &opened, is_idle),
+        options: run_options,
     })?;
     drop(listening);
     let ended = exit(&opened, &summary);
     remember(&mut history, &options, begun_ms, summary.tally, ended);
     Ok(ended)
+}
+
+/// Says that jobs of an earlier run are on the cluster: run here, they would run twice.
+fn on_cluster(n: usize) -> Exit {
+    let jobs = if n == 1 { "job is" } else { "jobs are" };
+    anstream::eprintln!(
+        "error: {n} {jobs} still on the cluster, left there by an earlier run\n\
+         hint: `flow run --drmaa` takes them up"
+    );
+    Exit::Held
 }
 
 /// Tells what was amiss before the run began.
@@ -288,6 +318,7 @@ fn run_options(options: &RunOptions, opened: &Opened, is_idle: bool) -> run::Opt
         },
         timeout: options.timeout,
         latency_wait: options.latency_wait,
+        cluster: None,
         max_fail: match options.on_failure {
             OnFailure::KeepGoing => None,
             OnFailure::StopAfter(n) => Some(n.get()),

@@ -134,6 +134,12 @@ impl Local {
         result
     }
 
+    /// As [`Executor::start`], of an order that was put down before.
+    pub(super) fn start_as_sent(&mut self, order: &[u8]) -> anyhow::Result<()> {
+        self.bytes.extend_from_slice(order);
+        self.send()
+    }
+
     fn send(&mut self) -> anyhow::Result<()> {
         self.write()
             .context("send to the process that runs the jobs")

@@ -1,8 +1,10 @@
 //! Running a task somewhere. A task goes out, reports come back through the run's inbox.
 //!
-//! `local` talks to the `supervisor` process; `sim` is the twin without processes.
+//! `local` talks to the `supervisor` process; `drmaa` sends jobs to a cluster; `sim` is the twin without
+//! processes.
 #![deny(unsafe_code)]
 
+pub mod drmaa;
 pub mod local;
 mod procs;
 pub mod sim;
@@ -22,7 +24,7 @@ crate::define_id!(
 );
 
 /// One program to be run.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Task {
     pub id: TaskId,
     /// Program and arguments. With `script`, it is appended: as one more argument where it is
@@ -41,6 +43,8 @@ pub struct Task {
     /// process has ended well, processes that it left behind may go on for `patience`.
     pub outputs: Vec<BString>,
     pub patience: Duration,
+    /// For a cluster; `None` for a task that runs here.
+    pub cluster: Option<Box<drmaa::Place>>,
 }
 
 /// The text of a recipe, and how its interpreter takes it.
@@ -90,6 +94,23 @@ pub enum Report {
     },
     /// All tasks have been told to stand still, as [`Signal::Suspend`] to all asks.
     Suspended,
+    /// It has begun to run on this host of the cluster.
+    Begun {
+        task: TaskId,
+        host: String,
+    },
+    /// Why it will be reported to have failed, better than its end says.
+    Explained {
+        task: TaskId,
+        why: String,
+    },
+    /// A cluster lost it: what it left is to be cleared away, and then it runs again.
+    Again {
+        task: TaskId,
+        why: String,
+    },
+    /// Something to tell people.
+    Said(String),
     /// The executor is gone: nothing more will come. Why, for a person.
     Lost(String),
 }
@@ -114,4 +135,18 @@ pub trait Executor {
     }
     /// To one task, or to all; sends what waits before.
     fn signal(&mut self, task: Option<TaskId>, signal: Signal) -> anyhow::Result<()>;
+    /// Runs a task again of which [`Report::Again`] came.
+    fn again(&mut self, _task: TaskId) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// History knows how the task ended: nothing of it need be kept.
+    fn settled(&mut self, _task: TaskId) {}
+    /// Ends a task that an earlier run has left, of which nothing is wanted any more.
+    fn withdraw(&mut self, _at: (String, usize)) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// The task that an earlier run has left of this job, and where it is. Told once.
+    fn on_cluster(&mut self, _job: &[u8]) -> Option<(drmaa::InFlight, (String, usize))> {
+        None
+    }
 }

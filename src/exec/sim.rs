@@ -280,6 +280,7 @@ mod tests {
                 Report::Ended { task, end, .. } => format!("{at} {} {end:?}", task.0),
                 Report::Suspended => format!("{at} all stand still"),
                 Report::Lost(_) => format!("{at} lost"),
+                other => format!("{at} {other:?}"),
             });
         }
         lines

@@ -225,7 +225,11 @@ impl Engine<'_> {
             limits: limits.clone(),
         };
         let needs = (1..=found.needs.n_tries())
-            .map(|attempt| self.sched.need(need(attempt)))
+            .map(|attempt| self.need_out(rule, need(attempt)))
+            .collect::<Vec<_>>();
+        let needs = needs
+            .into_iter()
+            .map(|need| self.sched.need(need))
             .collect();
         let kind = self.sched.kind(Kind {
             needs,

@@ -150,7 +150,7 @@ impl Moment<'_, '_> {
         match self.run.sched.state(idx) {
             State::Waiting | State::Judging | State::Ready | State::BackingOff => Short::Waiting,
             State::Running => match self.tries.get(&idx) {
-                Some(running) if running.pid.is_none() => Short::Queued,
+                Some(running) if running.pid.is_none() && running.host.is_none() => Short::Queued,
                 _ => Short::Running,
             },
             State::Ok => Short::Done,

@@ -100,12 +100,13 @@ impl Checks for Commands {
                         found[at] = answer(end, &printed);
                     }
                 }
-                Some(Report::Started { .. } | Report::Suspended) => {}
                 Some(Report::Lost(why)) => {
                     for (_, Running { at, .. }) in running.drain() {
                         found[at] = Checked::Failed(why.clone());
                     }
                 }
+                // The rest is said of jobs on a cluster.
+                Some(_) => {}
                 // It was lost before; what is still to be started fails.
                 None => running.clear(),
             }

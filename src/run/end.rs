@@ -25,17 +25,20 @@ const TAIL_LINES: usize = 20;
 impl Engine<'_> {
     /// A process has ended, and so has all that it left behind.
     pub(super) fn ended(&mut self, task: TaskId, end: End, usage: Usage, left: &Left) {
-        let Some(running) = self.running.remove(&task) else {
+        let Some(mut running) = self.running.remove(&task) else {
             self.errand_ended(task, end);
             return;
         };
+
         self.gpus.give_back(&running.gpus);
         let is_ended = running.is_cut || running.is_over_time;
         if !is_ended {
             self.tell_left(running.job, left);
         }
         if !end.is_ok() || is_ended {
-            self.failed(running, Some(end), Some(usage), Failure::Process);
+            let why = running.why.take();
+            let failure = why.map_or(Failure::Process, Failure::Engine);
+            self.failed(running, Some(end), Some(usage), failure);
             return;
         }
         self.ended_well(task, running, end, usage, left);
@@ -146,6 +149,7 @@ impl Engine<'_> {
             let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
             self.check_log(written);
         }
+        self.executor.settled(running.task);
         self.judge.set_ran(job);
         let now = self.now();
         self.finished(&running, Status::Ok, Some(end), Some(usage), None);
@@ -253,6 +257,7 @@ impl Engine<'_> {
         let is_retried = actions
             .iter()
             .any(|action| matches!(action, Action::Retry { job, .. } if *job == running.idx));
+        self.executor.settled(running.task);
         let key: BString = self.plan.key(job).into();
         // What happens to it while it is being ended is nobody's fault but its time's.
         let over_time = running.deadline.filter(|_| running.is_over_time);
@@ -326,7 +331,7 @@ impl Engine<'_> {
 
     /// Moves what a failed try left of its outputs into the trash. A job that came to nothing
     /// before its old outputs were out of the way has left none.
-    fn discard(&mut self, job: JobId) {
+    pub(super) fn discard(&mut self, job: JobId) {
         if self.is_update(job) {
             return;
         }

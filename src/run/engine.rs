@@ -27,8 +27,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 impl<'a> Engine<'a> {
     pub(super) fn new(setup: Setup<'a>) -> Self {
+        let cluster = setup.options.cluster.as_ref();
         let totals = Totals {
-            cores: setup.options.jobs,
+            cores: cluster.map_or(setup.options.jobs, |cluster| cluster.worth()),
             mem_mib: setup.options.mem_mib,
             gpus: Some(setup.options.gpus.len() as u32),
         };
@@ -38,6 +39,7 @@ impl<'a> Engine<'a> {
             shuffle: setup.options.shuffle,
         };
         let mut sched = Sched::new(totals, options);
+        let here = cluster.map(|cluster| sched.limit(cluster.local_jobs));
         let limits = setup.context.workflow.limits.values();
         let limits = limits
             .iter()
@@ -66,6 +68,9 @@ impl<'a> Engine<'a> {
             kinds: HashMap::new(),
             limits,
             gpus,
+            here,
+            means: HashMap::new(),
+            taken_up: HashMap::new(),
             nodes: Table::default(),
             idx: Table::default(),
             barriers: HashMap::new(),
@@ -106,6 +111,8 @@ impl<'a> Engine<'a> {
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
         self.n_diags = self.plan.diags.len();
         self.adopt();
+        self.find_means();
+        self.take_up()?;
         self.find_temps();
         self.add_known();
         self.add_owed();
@@ -352,11 +359,27 @@ impl<'a> Engine<'a> {
             }) => {
                 self.ended(task, end, usage, &Left { leftovers, writing });
             }
+            Msg::Report(Report::Begun { task, host }) => {
+                if let Some(running) = self.running.get_mut(&task) {
+                    running.host = Some(host);
+                }
+            }
+            Msg::Report(Report::Explained { task, why }) => {
+                if let Some(running) = self.running.get_mut(&task) {
+                    running.why = Some(why);
+                }
+            }
+            Msg::Report(Report::Again { task, why }) => self.run_again(task, &why),
+            Msg::Report(Report::Said(text)) => self.warn(text),
             Msg::Report(Report::Lost(why)) => self.lost = Some(why),
             Msg::Interrupt(signal) => self.interrupted(signal),
             Msg::Drain => {
                 let now = self.now();
                 self.sched.tell(now, sched::Msg::Stop);
+            }
+            Msg::Leave => {
+                self.leave();
+                self.interrupted(Interrupt::Interrupt);
             }
             Msg::Ask(ask) => self.answer(ask),
             // What comes back when all jobs stand still stops flow itself.
@@ -422,7 +445,7 @@ impl<'a> Engine<'a> {
         self.emit_unstarted(job, status);
     }
 
-    fn emit_unstarted(&mut self, job: JobId, status: Status) {
+    pub(super) fn emit_unstarted(&mut self, job: JobId, status: Status) {
         let rule = self.plan.jobs[job].rule;
         let finished = JobFinished {
             name: self.name(job),

@@ -80,7 +80,7 @@ impl Engine<'_> {
         let now = self.now();
         let checked = self.check_outputs(job);
         if let Err(Failure::OutputsMissing(missing)) = &checked {
-            let wait = self.wait_for(missing);
+            let wait = self.wait_for(missing, running.is_out);
             let late = running.late.take();
             let mut late = late.unwrap_or_else(|| Late::new(now, wait, end.clone(), usage, left));
             if late.look_at > now || late.plan_look(now) {
@@ -112,10 +112,12 @@ impl Engine<'_> {
 
     /// How long these may take to appear. On a disk of this machine nothing comes late any more: all
     /// that the job had started has had its time and has ended.
-    fn wait_for(&self, missing: &[BString]) -> Duration {
+    fn wait_for(&self, missing: &[BString], is_out: bool) -> Duration {
         let disk = self.store.disk();
         match self.options.latency_wait {
             Some(wait) => wait,
+            // Other machines make these, whatever disk this one has them on.
+            None if is_out => LATENCY,
             None if missing.iter().any(|file| disk.is_remote(dir(file))) => LATENCY,
             None => Duration::ZERO,
         }

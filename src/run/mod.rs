@@ -7,6 +7,7 @@ mod add;
 mod again;
 mod answer;
 pub mod ask;
+mod cluster;
 mod end;
 mod check;
 mod clock;
@@ -51,6 +52,7 @@ use crate::workflow::RuleId;
 
 pub use check::{Commands, Hands};
 pub use clock::{Clock, MachineClock};
+pub use cluster::ClusterOptions;
 pub use given::Given;
 pub use render::{Rendered, render};
 
@@ -63,6 +65,8 @@ pub enum Msg {
     Suspend,
     /// Let what runs finish; nothing new starts.
     Drain,
+    /// End, and leave what is on the cluster there.
+    Leave,
     /// Somebody asks from outside.
     Ask(ask::Ask),
 }
@@ -103,6 +107,8 @@ pub struct Options {
     pub retries: u32,
     /// How long outputs may take to appear; `None`: by where they are.
     pub latency_wait: Option<Duration>,
+    /// Where jobs go to a cluster.
+    pub cluster: Option<ClusterOptions>,
     pub shuffle: Option<u64>,
     /// Whether `job_output` events are wanted.
     pub tells_output: bool,
@@ -166,11 +172,18 @@ enum Node {
 
 /// A try that runs.
 struct Running {
+    task: TaskId,
     job: JobId,
     idx: JobIdx,
     attempt: u32,
     /// Its process, once it has been started.
     pid: Option<u32>,
+    /// It was handed to a cluster.
+    is_out: bool,
+    /// The cluster's host that it runs on, once it does.
+    host: Option<String>,
+    /// Why it will have failed, where the cluster knows.
+    why: Option<String>,
     /// What the inputs looked like just before.
     inputs: Vec<Option<Stat>>,
     /// The last of what it printed.
@@ -219,6 +232,12 @@ struct Engine<'a> {
     kinds: HashMap<RuleId, KindId>,
     limits: Vec<sched::LimitId>,
     gpus: given::Gpus,
+    /// What jobs take that run here while others go to a cluster.
+    here: Option<sched::LimitId>,
+    /// How long jobs of a rule take, in seconds; only where they go to a cluster.
+    means: HashMap<RuleId, f64>,
+    /// Jobs that are on the cluster already, and were not started here yet.
+    taken_up: HashMap<JobId, cluster::TakenUp>,
     nodes: Table<JobIdx, Node>,
     /// By job: its number in the scheduler.
     idx: Table<JobId, Option<JobIdx>>,

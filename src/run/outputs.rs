@@ -5,6 +5,7 @@
 //! run can put it back when this one is cut off. Where the state folder is on another file system
 //! than the output, it lies beside the output under a hidden name.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -182,12 +183,31 @@ impl<'d> Store<'d> {
     ///
     /// To be called while no other run can be at work in this state folder.
     pub fn recover(&mut self, history: &dyn History) -> io::Result<Vec<String>> {
+        self.recover_all_but(history, &HashSet::new())
+    }
+
+    /// As [`Store::recover`]; what belongs to jobs of `kept`, which are still at work on a cluster, is
+    /// left alone.
+    pub fn recover_all_but(
+        &mut self,
+        history: &dyn History,
+        kept: &HashSet<BString>,
+    ) -> io::Result<Vec<String>> {
         let mut told = Vec::new();
         let aside = format!("{}/aside", self.state);
         for run in self.names(aside.as_bytes())? {
             let folder = [aside.as_bytes(), b"/", &run].concat();
+            let mut stays: HashSet<BString> = HashSet::new();
             for name in self.names(&folder)? {
                 let note = [&folder[..], b"/", &name[..]].concat();
+                if !kept.is_empty()
+                    && let Some((_, _, job)) = self.read_note(&note)?
+                    && kept.contains(&job)
+                {
+                    stays.extend(name.strip_suffix(b".note").map(BString::from));
+                    stays.insert(name);
+                    continue;
+                }
                 if let Some(output) = self.recover_one(history, &note)? {
                     let output = output.as_bstr();
                     told.push(format!(
@@ -197,28 +217,71 @@ impl<'d> Store<'d> {
             }
             // Files whose note is not there, or cannot be read: nobody knows where they belong.
             for name in self.names(&folder)? {
-                if !name.ends_with(b".note") {
+                if !name.ends_with(b".note") && !stays.contains(&name) {
                     let file = BString::from([&folder[..], b"/", &name[..]].concat());
                     self.bring_to_trash(file.as_bstr(), b"unknown")?;
                 }
             }
-            self.disk.remove(&folder)?;
+            if stays.is_empty() {
+                self.disk.remove(&folder)?;
+            }
         }
-        self.disk.remove(format!("{}/tmp", self.state).as_bytes())?;
+        if kept.is_empty() {
+            self.disk.remove(format!("{}/tmp", self.state).as_bytes())?;
+        }
         self.prune_trash(trash::QUOTA)?;
         Ok(told)
     }
 
-    fn recover_one(&mut self, history: &dyn History, note: &[u8]) -> io::Result<Option<BString>> {
+    /// What a note says: the output, where it lies, and whose it is.
+    fn read_note(&self, note: &[u8]) -> io::Result<Option<(BString, BString, BString)>> {
         if !note.ends_with(b".note") {
             return Ok(None);
         }
         let text = self.disk.read(note)?;
-        let mut fields = text.split_str(b"\0");
-        let (Some(output), Some(place), Some(job)) = (fields.next(), fields.next(), fields.next())
-        else {
+        let mut fields = text.split_str(b"\0").map(BString::from);
+        let fields = (fields.next(), fields.next(), fields.next());
+        Ok(match fields {
+            (Some(output), Some(place), Some(job)) => Some((output, place, job)),
+            _ => None,
+        })
+    }
+
+    /// What earlier runs have put aside and left, by job.
+    pub fn asides(&self) -> io::Result<HashMap<BString, Aside>> {
+        let mut found: HashMap<BString, Aside> = HashMap::new();
+        let all = format!("{}/aside", self.state);
+        for run in self.names(all.as_bytes())? {
+            let folder = [all.as_bytes(), b"/", &run].concat();
+            for name in self.names(&folder)? {
+                let note = BString::from([&folder[..], b"/", &name[..]].concat());
+                if let Some((output, place, job)) = self.read_note(&note)?
+                    && self.disk.is_there(&place)?
+                {
+                    let moved = Moved {
+                        output,
+                        place,
+                        note,
+                    };
+                    found.entry(job).or_default().moved.push(moved);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes a job's outputs what they were before an earlier run sent it: what is there now goes to
+    /// the trash, what was put aside comes back.
+    pub fn recover_job(&mut self, aside: &Aside, outputs: &[BString]) -> io::Result<()> {
+        self.discard(outputs.iter().map(|output| output.as_bstr()))?;
+        self.bring_back(aside)
+    }
+
+    fn recover_one(&mut self, history: &dyn History, note: &[u8]) -> io::Result<Option<BString>> {
+        let Some((output, place, job)) = self.read_note(note)? else {
             return Ok(None);
         };
+        let (output, place, job) = (&output[..], &place[..], &job[..]);
         if !self.disk.is_there(place)? {
             return Ok(None);
         }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::cluster::TakenUp;
 use super::{Engine, Given, Rendered, Running, late, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
@@ -27,10 +28,14 @@ impl Engine<'_> {
 
     fn no_process(&self, idx: JobIdx, job: JobId, attempt: u32) -> Running {
         Running {
+            task: TaskId(u32::MAX),
             job,
             idx,
             attempt,
             pid: None,
+            is_out: false,
+            host: None,
+            why: None,
             inputs: Vec::new(),
             tail: BString::default(),
             output_bytes: 0,
@@ -48,10 +53,14 @@ impl Engine<'_> {
     }
 
     fn try_start(&mut self, idx: JobIdx, job: JobId, attempt: u32) -> Result<(), Failure> {
+        let taken_up = self.taken_up.remove(&job);
+        let attempt = taken_up.as_ref().map_or(attempt, TakenUp::attempt);
         let inputs = self.look_at_inputs(job)?;
         self.look_into_inputs(job, &inputs);
         let key: BString = self.plan.key(job).into();
-        if attempt == 1 {
+        if let Some(taken) = &taken_up {
+            self.aside.insert(job, taken.aside());
+        } else if attempt == 1 {
             let is_as_recorded = self.is_as_recorded(job);
             if let Err(error) = self.history.started(&key) {
                 let why = format!("{error:#}");
@@ -79,23 +88,34 @@ impl Engine<'_> {
         let task = TaskId(self.n_tasks);
         self.n_tasks += 1;
         let rule = self.plan.rule_of(self.context.workflow, job);
-        let tmp = self.store.tmp(task.0);
+        let tmp = match &taken_up {
+            Some(taken) => taken.tmp().clone(),
+            None => self.store.tmp(task.0),
+        };
+        let is_out = self.goes_out(self.plan.jobs[job].rule);
         let mut given = Given::asked(
             &rule.needs,
             attempt,
             tmp.as_bstr(),
             self.options.folder.as_bstr(),
-        )
-        .cut(&self.options);
-        let gpus = self.gpus.free(given.gpus);
+        );
+        if !is_out {
+            given = given.cut(&self.options);
+        }
+        let gpus = match is_out {
+            true => Vec::new(),
+            false => self.gpus.free(given.gpus),
+        };
         // A rule that says nothing of gpus sees what flow itself sees.
-        if rule.needs.gpus.of(attempt).is_some() {
+        if rule.needs.gpus.of(attempt).is_some() && !is_out {
             given.gpu_names = Some(self.gpus.names(&gpus));
         }
         let rendered = render(&self.plan, self.context.workflow, job, &given)
             .map_err(|error| Failure::Engine(format!("{error:#}")))?;
         self.make_room(&rendered)?;
-        self.drop_old_deps(job, &rendered.deps)?;
+        if taken_up.is_none() {
+            self.drop_old_deps(job, &rendered.deps)?;
+        }
         let tmp = rendered.tmp.clone();
         if let Some(tmp) = &tmp {
             self.store
@@ -113,11 +133,14 @@ impl Engine<'_> {
         self.emit(EventKind::JobStarted {
             name,
             attempt,
-            place: "local".into(),
+            place: if is_out { "cluster" } else { "local" }.into(),
         });
+        let place = self.place_out(job, attempt, &rendered, &inputs, taken_up.as_ref());
         let mut running = self.no_process(idx, job, attempt);
         (running.inputs, running.tmp) = (inputs, tmp);
-        let time = self.time_of(job, attempt);
+        (running.task, running.is_out) = (task, is_out);
+        // On a cluster its scheduler counts, from when it begins.
+        let time = self.time_of(job, attempt).filter(|_| !is_out);
         running.deadline = time.map(|time| (self.now() + time, time));
         self.gpus.take(&gpus);
         running.gpus = gpus;
@@ -126,6 +149,7 @@ impl Engine<'_> {
         running.printed = printed.filter(|file| !file.is_empty()).cloned().collect();
         self.running.insert(task, running);
         let mut order = rendered.into_task(task);
+        order.cluster = place;
         if !rule.makes_unknown_files() {
             order.outputs = self.paths(self.plan.outputs(job));
         }

@@ -78,8 +78,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule) -> Attributes {
             "local" => found.cluster.is_local = true,
             "group" => {
                 found.cluster.group = one_word(loader, attribute, "a number: `group 10`")
-                    .and_then(|word| loader.number(word, "`group`", 1))
-                    .unwrap_or(1);
+                    .and_then(|word| loader.number(word, "`group`", 1));
             }
             "checksum_level" => {
                 found.checksum_level = checksum_level(loader, attribute);

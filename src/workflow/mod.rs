@@ -256,26 +256,15 @@ impl Needs {
 }
 
 /// How a rule's jobs are sent to a cluster.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cluster {
     pub queue: Option<String>,
     /// Options in the scheduler's own words.
     pub native: Option<String>,
     /// Never sent: its jobs run where flow runs.
     pub is_local: bool,
-    /// So many jobs in one submission; at least 1.
-    pub group: u32,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Cluster {
-            queue: None,
-            native: None,
-            is_local: false,
-            group: 1,
-        }
-    }
+    /// So many jobs in one submission; at least 1. `None`: as history advises.
+    pub group: Option<u32>,
 }
 
 /// Where a rule's recipe runs: words that are filled for each job.

@@ -165,6 +165,7 @@ impl Project {
                 max_fail: None,
                 retries: 0,
                 shuffle: Some(trouble.shuffle),
+                cluster: None,
                 tells_output: false,
             },
         });

@@ -102,6 +102,7 @@ impl World {
             }
             Report::Suspended => {}
             Report::Lost(why) => panic!("{why}"),
+            other => panic!("{other:?}"),
         }
     }
 

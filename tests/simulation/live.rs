@@ -379,6 +379,7 @@ fn choose(world: &mut World, plan: &Plan, context: Context) -> (Wanted, Options,
         max_fail: dice.chance(40).then_some(1),
         retries: if dice.chance(20) { 1 } else { 0 },
         shuffle: dice.chance(30).then(|| dice.number()),
+        cluster: None,
         tells_output: false,
     };
     world.fold.n_cores = n_cores;

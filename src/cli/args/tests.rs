@@ -70,6 +70,7 @@ fn nothing_typed_leaves_the_defaults() {
         latency_wait: None,
         grace: Duration::from_secs(2),
         fresh_shells: false,
+        cluster: ClusterChoice::default(),
         events: None,
         progress: Progress::Auto,
         shuffle: None,
@@ -86,7 +87,8 @@ fn everything_can_be_typed() {
         "flow -C dir run main.flow a.bam -j 4 --max-fail 3 --force trim --force=sort --set a=1 \
          --set b= --workdir w --state-dir s --events - --retries 2 -v --progress lines \
          --mem 1.5G --gpus 2 --timeout 2h --color always --shuffle 7 --grace 1m30s \
-         --checksum-level 1 --latency-wait 1500ms --fresh-shells b.bam",
+         --checksum-level 1 --latency-wait 1500ms --fresh-shells --drmaa --queue long.q \
+         --native=-Plab --drmaa-library l.so --group-time 5m b.bam",
     );
     let param = |name: &str, value: &str| Param {
         name: name.into(),
@@ -120,6 +122,13 @@ fn everything_can_be_typed() {
         latency_wait: Some(Duration::from_millis(1500)),
         grace: Duration::from_secs(90),
         fresh_shells: true,
+        cluster: ClusterChoice {
+            is_used: true,
+            queue: Some("long.q".into()),
+            native: Some("-Plab".into()),
+            library: Some("l.so".into()),
+            group_time: Some(Duration::from_secs(300)),
+        },
         events: Some(EventsTo::Stdout),
         progress: Progress::Lines,
         shuffle: Some(7),

@@ -136,6 +136,7 @@ mod tests {
                 stderr: "".into(),
                 outputs: vec!["x".into(), "y".into()],
                 patience: Duration::from_secs(3),
+                cluster: None,
             };
             let mut bytes = Vec::new();
             for (at, len) in lens.iter().enumerate() {

@@ -49,6 +49,11 @@ pub fn put_report(out: &mut Vec<u8>, value: &Report) {
         }),
         Report::Suspended => report(out, SUSPENDED, TaskId(0), |_| {}),
         Report::Lost(why) => report(out, LOST, TaskId(0), |out| put_bytes(out, why.as_bytes())),
+        // Only clusters have these, and not by this way.
+        Report::Begun { .. }
+        | Report::Explained { .. }
+        | Report::Again { .. }
+        | Report::Said(_) => {}
     }
 }
 

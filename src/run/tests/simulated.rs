@@ -352,6 +352,7 @@ fn drive(
             max_fail: (!options.keeps_going).then_some(1),
             retries: options.retries,
             shuffle: None,
+            cluster: None,
             tells_output: false,
             mem_mib: options.mem_mib,
             gpus: Vec::new(),

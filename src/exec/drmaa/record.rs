@@ -1,0 +1,136 @@
+//! What jobs leave in their folder: which have begun and where, and the records of those that ended.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::event::Usage;
+
+/// How far a job has come, by its files.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Trace {
+    /// Nobody has begun it: `NAME.sh`.
+    pub waits: bool,
+    /// `NAME.run@HOST@ID`: the file, the host and the scheduler's id.
+    pub begun: Option<(PathBuf, String, String)>,
+    /// `NAME.end`.
+    pub has_ended: bool,
+}
+
+/// Lists the folder: the traces of jobs by name.
+pub(super) fn traces(folder: &Path) -> io::Result<HashMap<String, Trace>> {
+    let mut found: HashMap<String, Trace> = HashMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // Names of ours are ASCII.
+        let Some(name) = name.to_str() else { continue };
+        if let Some((stem, rest)) = name.split_once(".run@") {
+            let (host, id) = rest.rsplit_once('@').unwrap_or((rest, ""));
+            let begun = (entry.path(), host.to_string(), id.to_string());
+            found.entry(stem.into()).or_default().begun = Some(begun);
+        } else if let Some(stem) = name.strip_suffix(".sh") {
+            found.entry(stem.into()).or_default().waits = true;
+        } else if let Some(stem) = name.strip_suffix(".end") {
+            found.entry(stem.into()).or_default().has_ended = true;
+        }
+    }
+    Ok(found)
+}
+
+/// The record of a job that has ended.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Record {
+    pub code: i32,
+    pub usage: Usage,
+}
+
+/// Reads the record `NAME.end`; `begun` is the script, whose last change is when it began. `None` for
+/// one that is not whole: a node that crashed may leave that.
+pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
+    let text = fs::read_to_string(end).ok()?;
+    let (mut code, mut user_s, mut sys_s) = (None, 0.0, 0.0);
+    let mut is_whole = false;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("exit ") {
+            code = rest.parse().ok();
+        } else if let Some((user, sys)) = times(line) {
+            // The shell's own line comes first, that of what it started second.
+            (user_s, sys_s) = (user, sys);
+        }
+        is_whole = line == "end";
+    }
+    let at = |seconds: i64, nanoseconds: i64| seconds as f64 + nanoseconds as f64 / 1e9;
+    // Both by the clock of whoever keeps the files.
+    let ended = fs::metadata(end).map(|found| at(found.mtime(), found.mtime_nsec()));
+    let began = begun.map(|begun| fs::metadata(begun).map(|f| at(f.ctime(), f.ctime_nsec())));
+    let wall_s = match (began, ended) {
+        (Some(Ok(began)), Ok(ended)) => (ended - began).max(0.0),
+        _ => 0.0,
+    };
+    Some(Record {
+        code: code.filter(|_| is_whole && text.starts_with("flow 1\n"))?,
+        usage: Usage {
+            wall_s,
+            user_s,
+            sys_s,
+            max_rss_kib: 0,
+        },
+    })
+}
+
+/// A line of the shell's `times`: `0m1.25s 0m0.10s`.
+fn times(line: &str) -> Option<(f64, f64)> {
+    let (user, sys) = line.split_once(' ')?;
+    let seconds = |text: &str| {
+        let (minutes, seconds) = text.strip_suffix('s')?.split_once('m')?;
+        // Some locales write a comma.
+        let seconds: f64 = seconds.replace(',', ".").parse().ok()?;
+        Some(minutes.parse::<f64>().ok()? * 60.0 + seconds)
+    };
+    Some((seconds(user)?, seconds(sys)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_taken_only_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.end");
+        let whole = "flow 1\nexit 3\nhost h\n0m0.00s 0m0.01s\n1m2.50s 0m0.25s\nend\n";
+        fs::write(&file, whole).unwrap();
+        let record = read(&file, None).unwrap();
+        assert_eq!(
+            (record.code, record.usage.user_s, record.usage.sys_s),
+            (3, 62.5, 0.25)
+        );
+        for len in [0, 7, 20, whole.len() - 2] {
+            fs::write(&file, &whole[..len]).unwrap();
+            assert_eq!(read(&file, None), None, "{len}");
+        }
+    }
+
+    #[test]
+    fn files_tell_how_far_jobs_have_come() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "r-1.1.sh",
+            "r-1.2.run@n1@74.2",
+            "r-1.2.out",
+            "r-1.3.run@n@",
+            "r-1.3.end",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = traces(folder.path()).unwrap();
+        assert!(found["r-1.1"].waits && !found["r-1.1"].has_ended);
+        let (_, host, id) = found["r-1.2"].begun.clone().unwrap();
+        assert_eq!((&host[..], &id[..]), ("n1", "74.2"));
+        assert!(found["r-1.3"].has_ended);
+        assert_eq!(found.len(), 3);
+    }
+}
