@@ -270,11 +270,12 @@ fn expect_ten(cluster: &Cluster) {
 
 #[test]
 fn a_master_that_dies_and_comes_back_is_waited_for() {
-    let Some(cluster) = Cluster::new(TEN) else {
+    let Some(cluster) = Cluster::new(&TEN.replace("sleep 1", "sleep 4")) else {
         return;
     };
     let run = cluster.start(&[]);
-    cluster.wait_for_jobs(3);
+    // One that is on its way to a node when the master dies stays so for minutes.
+    cluster.wait_for_jobs(10);
     kill(daemon("sge_qmaster"));
     std::thread::sleep(Duration::from_secs(6));
     start_daemon("sge_qmaster");
