@@ -7,7 +7,7 @@ mod processes;
 use std::process::{Command, ExitCode, Output};
 use std::sync::Mutex;
 
-use processes::{ending, engine, output, starting, warm};
+use processes::{direct, ending, engine, output, starting, warm};
 
 type Test = (&'static str, fn());
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         ending::TESTS,
         engine::TESTS,
         warm::TESTS,
+        direct::TESTS,
     ]
     .concat();
     match &args[..] {

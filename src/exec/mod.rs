@@ -17,6 +17,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use crate::event::{End, Usage};
+use crate::lang::recipe::Command;
 
 crate::define_id!(
     /// A try of a job, as executors know it.
@@ -31,6 +32,9 @@ pub struct Task {
     /// short enough for the kernel, else through a file that only the process can see.
     pub argv: Vec<BString>,
     pub script: Option<Script>,
+    /// What `script` does, where that is one command with redirections: it may be started in place
+    /// of the shell. Where that does not go well, the shell is started after all, and says why.
+    pub direct: Option<Command>,
     /// Set on top of the run's environment.
     pub env: Vec<(BString, BString)>,
     /// Where it runs; relative to the run's folder, empty for that folder itself.

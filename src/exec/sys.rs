@@ -8,6 +8,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use crate::lang::recipe::Operator;
+
 /// Where the start of a program failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
@@ -17,6 +19,8 @@ pub enum Stage {
     Prepare,
     /// It could not enter its folder.
     Enter,
+    /// A file for one of its standard streams could not be opened, or that might have had to wait.
+    Redirect,
     /// None of the programs could be loaded.
     Exec,
 }
@@ -33,6 +37,8 @@ pub struct Launch<'a> {
     pub output: BorrowedFd<'a>,
     /// Standard error.
     pub error: BorrowedFd<'a>,
+    /// Carried out in this order, in `dir`.
+    pub redirections: &'a [(Operator, &'a CStr)],
     /// Becomes descriptor [`SCRIPT_FD`].
     pub script: Option<BorrowedFd<'a>>,
     /// The soft and hard limit of open files.
@@ -163,6 +169,12 @@ fn become_program(shared: &Shared) -> (Stage, c_int) {
         {
             return (Stage::Enter, errno());
         }
+        // Before the limit of open files is lowered, which is below what the supervisor has open.
+        for (operator, file) in launch.redirections {
+            if let Err(errno) = redirect(*operator, file) {
+                return (Stage::Redirect, errno);
+            }
+        }
         if launch.n_files.is_some() && libc::setrlimit(libc::RLIMIT_NOFILE, &shared.n_files) < 0 {
             return (Stage::Prepare, errno());
         }
@@ -175,6 +187,58 @@ fn become_program(shared: &Shared) -> (Stage, c_int) {
     (Stage::Exec, exec(shared))
 }
 
+/// Opens a file for one of the standard streams, as a shell does.
+fn redirect(operator: Operator, file: &CStr) -> Result<(), c_int> {
+    let (flags, stream) = match operator {
+        Operator::Input => (libc::O_RDONLY, 0),
+        Operator::Output | Operator::Both => (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 1),
+        Operator::Append => (libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND, 1),
+        Operator::Error => (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 2),
+        Operator::ErrorToOutput => return dup2(1, 2),
+    };
+    // A pipe or a terminal may have to be waited for, which is for a process that can be ended.
+    if !is_opened_at_once(file) {
+        return Err(libc::EINVAL);
+    }
+    // SAFETY: `file` ends with NUL; the descriptor is this process's own.
+    let opened = unsafe { libc::open(file.as_ptr(), flags | libc::O_CLOEXEC, 0o666) };
+    if opened < 0 {
+        return Err(errno());
+    }
+    dup2(opened, stream)?;
+    // SAFETY: it is above 2, which are all open, and nobody else's.
+    unsafe { libc::close(opened) };
+    match operator {
+        Operator::Both => dup2(1, 2),
+        _ => Ok(()),
+    }
+}
+
+fn dup2(from: RawFd, to: RawFd) -> Result<(), c_int> {
+    // SAFETY: both are this process's own.
+    match unsafe { libc::dup2(from, to) } {
+        ..0 => Err(errno()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is a plain file or `/dev/null` behind the name, or nothing that can be told.
+fn is_opened_at_once(file: &CStr) -> bool {
+    // SAFETY: all zeroes is a valid stat, which the call fills; `file` ends with NUL.
+    let stat = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        if libc::stat(file.as_ptr(), &mut stat) < 0 {
+            return true;
+        }
+        stat
+    };
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => true,
+        libc::S_IFCHR => stat.st_rdev == libc::makedev(1, 3),
+        _ => false,
+    }
+}
+
 /// Tries the programs; returns the error that a shell would tell.
 fn exec(shared: &Shared) -> c_int {
     let mut told = libc::ENOENT;
@@ -183,6 +247,13 @@ fn exec(shared: &Shared) -> c_int {
         // argument, and a null at its end, like `env`; all strings end with NUL.
         let error = unsafe {
             let program = *shared.programs.add(at);
+            // A look takes a fraction of what exec takes to find nothing.
+            if shared.n_programs > 1 && libc::access(program, libc::F_OK) < 0 {
+                match errno() {
+                    libc::ENOENT | libc::ENOTDIR => continue,
+                    _ => {}
+                }
+            }
             libc::execve(program, shared.argv.add(1), shared.env);
             if errno() == libc::ENOEXEC {
                 // A text without `#!`: what a shell does with it.

@@ -10,7 +10,7 @@ use crate::event::json::path_json;
 use crate::exec::{Script, ScriptWay, Task, TaskId};
 use crate::lang::ast::Hole;
 use crate::lang::quote::ValueKind;
-use crate::lang::recipe::Filled;
+use crate::lang::recipe::{Command, Filled};
 use crate::pattern::clean;
 use crate::plan::fill::path_fact;
 use crate::plan::{JobId, PathId, Plan};
@@ -23,6 +23,8 @@ use crate::workflow::{Expr, Fact, FileSet, GROUP, Part, Recipe, Rule, Word, Work
 pub struct Rendered {
     pub argv: Vec<BString>,
     pub script: Option<Script>,
+    /// What the script does, where that takes no shell.
+    pub direct: Option<Command>,
     pub env: Vec<(BString, BString)>,
     /// The folder to run in; empty for the workflow's own.
     pub dir: BString,
@@ -43,6 +45,7 @@ impl Rendered {
             id,
             argv: self.argv,
             script: self.script,
+            direct: self.direct,
             env: self.env,
             dir: self.dir,
             stdout: self.stdout,
@@ -121,6 +124,12 @@ pub(super) fn render_recipe(
         expr.map_or_else(|| text(vec![]), |expr| values.of(expr))
     };
     let (argv, script) = launch(recipe, &mut fill)?;
+    let direct = match &recipe.launch {
+        Launch::Shell {
+            is_default: true, ..
+        } => recipe.text.redirected(&mut fill),
+        _ => None,
+    };
     let mut description = None;
     if let Launch::Interpreter {
         is_shell: false, ..
@@ -146,6 +155,7 @@ pub(super) fn render_recipe(
     Ok(Rendered {
         argv,
         script,
+        direct,
         env,
         dir,
         stdout,

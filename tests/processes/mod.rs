@@ -1,5 +1,6 @@
 //! What the tests of the supervisor share: a supervisor, tasks for it, and what became of them.
 
+pub mod direct;
 pub mod ending;
 pub mod engine;
 pub mod output;

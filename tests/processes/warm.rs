@@ -61,7 +61,7 @@ fn is_warm(world: &mut World, task: Task) -> bool {
 }
 
 /// All that a recipe left in its folder: names, kinds and rights, contents.
-fn files(folder: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
+pub fn files(folder: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(inside) = folders.pop() {

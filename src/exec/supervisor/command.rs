@@ -9,6 +9,7 @@ use crate::exec::supervisor::orders::{Text, memory_file};
 use crate::exec::sys::{self, Launch};
 use crate::exec::wire::{LONGEST_STRING, Setup, Strings};
 use crate::exec::{ScriptWay, TaskId};
+use crate::lang::recipe::Operator;
 
 /// Where programs are looked for when the environment does not say.
 const PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
@@ -144,6 +145,22 @@ fn without_c(word: &CStr) -> Option<CString> {
     }
 }
 
+/// Calls `launch` with what starts the task's command that does without a shell.
+pub fn with_direct<T>(
+    environment: &Environment,
+    strings: &Strings,
+    base: &Launch,
+    launch: impl FnOnce(&Launch) -> T,
+) -> T {
+    let argv: Vec<&CStr> = strings.direct().collect();
+    let redirections: Vec<(Operator, &CStr)> = strings.redirections().collect();
+    let base = Launch {
+        redirections: &redirections,
+        ..*base
+    };
+    with_words(environment, strings, &argv, &base, launch)
+}
+
 /// Calls `launch` with what starts the task, made from its order and `base`.
 ///
 /// Fails where its script cannot be put into a file.
@@ -155,10 +172,6 @@ pub fn with_launch<T>(
     launch: impl FnOnce(&Launch) -> T,
 ) -> io::Result<T> {
     let last = last(strings, text)?;
-    let mark = environment.mark_of(strings.task);
-    let env = environment.for_task(strings, &mark);
-    let path = env.iter().rfind(|entry| name_of(entry) == b"PATH");
-    let path = path.map_or(PATH, |entry| &entry.to_bytes()["PATH=".len()..]);
     let shorter;
     let mut argv: Vec<&CStr> = strings.argv().collect();
     match &last {
@@ -175,20 +188,37 @@ pub fn with_launch<T>(
             argv.push(name);
         }
     }
-    let programs = programs(argv[0], path);
-    let programs: Vec<&CStr> = programs.iter().map(CString::as_c_str).collect();
-    let dir = strings.dir();
-    Ok(launch(&Launch {
-        programs: &programs,
-        argv: &argv,
-        env: &env,
-        dir: (!dir.is_empty()).then_some(dir),
+    let base = Launch {
         script: match &*text {
             Text::Filed(file) => Some(file.as_fd()),
             _ => None,
         },
         ..*base
-    }))
+    };
+    Ok(with_words(environment, strings, &argv, &base, launch))
+}
+
+fn with_words<T>(
+    environment: &Environment,
+    strings: &Strings,
+    argv: &[&CStr],
+    base: &Launch,
+    launch: impl FnOnce(&Launch) -> T,
+) -> T {
+    let mark = environment.mark_of(strings.task);
+    let env = environment.for_task(strings, &mark);
+    let path = env.iter().rfind(|entry| name_of(entry) == b"PATH");
+    let path = path.map_or(PATH, |entry| &entry.to_bytes()["PATH=".len()..]);
+    let programs = programs(argv[0], path);
+    let programs: Vec<&CStr> = programs.iter().map(CString::as_c_str).collect();
+    let dir = strings.dir();
+    launch(&Launch {
+        programs: &programs,
+        argv,
+        env: &env,
+        dir: (!dir.is_empty()).then_some(dir),
+        ..*base
+    })
 }
 
 #[cfg(test)]

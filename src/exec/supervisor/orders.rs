@@ -105,6 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::exec::{Script, ScriptWay, Signal, Task, TaskId};
+    use crate::lang::recipe::{Command, Operator};
 
     fn contents(text: Text) -> Vec<u8> {
         match text {
@@ -130,6 +131,13 @@ mod tests {
                 id: TaskId(at as u32),
                 argv: vec!["sh".into(), "".into(), "-c".into()],
                 script: Some(Script { text: vec![at as u8; len].into(), way: ScriptWay::DashC }),
+                direct: Some(Command {
+                    argv: vec!["p".into(), "".into()],
+                    redirections: vec![
+                        (Operator::Append, "f".into()),
+                        (Operator::ErrorToOutput, "".into()),
+                    ],
+                }),
                 env: vec![("A".into(), "=b".into())],
                 dir: "d".into(),
                 stdout: "o".into(),
@@ -156,6 +164,11 @@ mod tests {
                     Order::Start(strings) => {
                         let argv: Vec<_> = strings.argv().collect();
                         prop_assert_eq!(argv, [c"sh", c"", c"-c"]);
+                        let direct: Vec<_> = strings.direct().collect();
+                        prop_assert_eq!(direct, [c"p", c""]);
+                        let redirections: Vec<_> = strings.redirections().collect();
+                        let wanted = [(Operator::Append, c"f"), (Operator::ErrorToOutput, c"")];
+                        prop_assert_eq!(redirections, wanted);
                         prop_assert_eq!(strings.dir(), c"d");
                         prop_assert_eq!(strings.outputs().collect::<Vec<_>>(), [c"x", c"y"]);
                         prop_assert_eq!(strings.patience, Duration::from_secs(3));

@@ -21,7 +21,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::exec::supervisor::command::{self, Environment, with_launch};
+use crate::exec::supervisor::command::{self, Environment, with_direct, with_launch};
 use crate::exec::supervisor::forks::Forks;
 use crate::exec::supervisor::orders::Text;
 use crate::exec::supervisor::warm::{self, Process, Shells};
@@ -321,6 +321,7 @@ fn open_files(strings: &Strings) -> Result<[Option<File>; 2], (BString, io::Erro
 /// Whether a warm shell may start it, as far as its order tells.
 fn may_be_warm(shared: &Shared, request: &Request) -> bool {
     request.strings.way == Some(ScriptWay::WarmDashC)
+        && !request.strings.is_direct()
         && shared.environment.may_warm
         && request.strings.env().all(warm::is_late)
 }
@@ -335,6 +336,7 @@ fn base<'a>(shared: &'a Shared, write: &'a OwnedFd, files: &'a [Option<File>; 2]
         stdin: shared.null.as_fd(),
         output: files[0].as_ref().map_or(write.as_fd(), File::as_fd),
         error: files[1].as_ref().map_or(write.as_fd(), File::as_fd),
+        redirections: &[],
         script: None,
         n_files: shared.n_files,
     }
@@ -369,6 +371,11 @@ fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
     };
     let base = base(shared, &write, &files);
     let began = Instant::now();
+    let direct = request.strings.is_direct().then(|| {
+        with_direct(&shared.environment, &request.strings, &base, |launch| {
+            sys::start(launch, stack)
+        })
+    });
     let may_be_warm = may_be_warm(shared, &request);
     let mut launch = |request: &mut Request| {
         with_launch(
@@ -379,7 +386,14 @@ fn spawn(shared: &Shared, mut request: Request, stack: &mut Stack) -> Outcome {
             |launch| start(shared, launch, stack, may_be_warm),
         )
     };
-    let mut start = launch(&mut request);
+    let mut start = match direct {
+        // What the shell does over again has the same effect the second time.
+        Some(Start::Failed(Stage::Redirect | Stage::Exec, error, _)) if !is_shortage(&error) => {
+            launch(&mut request)
+        }
+        Some(start) => Ok(start),
+        None => launch(&mut request),
+    };
     if let Ok(Start::Failed(Stage::Exec, error, _)) = &start
         && error.raw_os_error() == Some(libc::E2BIG)
         && request.strings.way.is_some()
@@ -460,6 +474,8 @@ fn reason(shared: &Shared, strings: &Strings, stage: Stage, error: &io::Error) -
         (Stage::Enter, Some(libc::ENOENT)) => format!("its folder `{dir}` does not exist"),
         (Stage::Enter, _) => format!("cannot enter its folder `{dir}`: {}", words(error)),
         (Stage::Prepare, _) => format!("cannot prepare its process: {}", words(error)),
-        (Stage::Clone | Stage::Exec, _) => format!("cannot start a process: {}", words(error)),
+        (Stage::Clone | Stage::Redirect | Stage::Exec, _) => {
+            format!("cannot start a process: {}", words(error))
+        }
     }
 }

@@ -7,6 +7,7 @@ use bstr::{BStr, BString};
 
 use crate::exec::wire::{Fields, Malformed, put_bytes};
 use crate::exec::{Script, ScriptWay, Signal, Task, TaskId};
+use crate::lang::recipe::Operator;
 
 /// The longest single argument or environment string that Linux takes, without its NUL.
 pub const LONGEST_STRING: usize = 32 * 4096 - 1;
@@ -48,8 +49,20 @@ pub struct Strings {
     pub patience: Duration,
     bytes: Vec<u8>,
     n_argv: usize,
+    n_direct: usize,
+    n_redirections: usize,
     n_outputs: usize,
 }
+
+/// How operators stand in front of their files.
+const OPERATORS: [(u8, Operator); 6] = [
+    (b'<', Operator::Input),
+    (b'>', Operator::Output),
+    (b'+', Operator::Append),
+    (b'2', Operator::Error),
+    (b'&', Operator::Both),
+    (b'1', Operator::ErrorToOutput),
+];
 
 impl Strings {
     fn all(&self) -> impl Iterator<Item = &CStr> {
@@ -76,16 +89,41 @@ impl Strings {
         self.all().skip(BEFORE_ARGV).take(self.n_argv)
     }
 
-    /// What it is to make.
-    pub fn outputs(&self) -> impl Iterator<Item = &CStr> {
+    /// Whether there is a command that does without the shell.
+    pub fn is_direct(&self) -> bool {
+        self.n_direct > 0
+    }
+
+    /// The words of that command.
+    pub fn direct(&self) -> impl Iterator<Item = &CStr> {
         self.all()
             .skip(BEFORE_ARGV + self.n_argv)
-            .take(self.n_outputs)
+            .take(self.n_direct)
+    }
+
+    /// Its redirections.
+    pub fn redirections(&self) -> impl Iterator<Item = (Operator, &CStr)> {
+        let strings = self.all().skip(BEFORE_ARGV + self.n_argv + self.n_direct);
+        strings.take(self.n_redirections).filter_map(|string| {
+            let (sign, _) = string.to_bytes().split_first()?;
+            let (_, operator) = OPERATORS.iter().find(|(other, _)| other == sign)?;
+            let file = CStr::from_bytes_with_nul(&string.to_bytes_with_nul()[1..]).ok()?;
+            Some((*operator, file))
+        })
+    }
+
+    fn before_outputs(&self) -> usize {
+        BEFORE_ARGV + self.n_argv + self.n_direct + self.n_redirections
+    }
+
+    /// What it is to make.
+    pub fn outputs(&self) -> impl Iterator<Item = &CStr> {
+        self.all().skip(self.before_outputs()).take(self.n_outputs)
     }
 
     /// `NAME=VALUE` each.
     pub fn env(&self) -> impl Iterator<Item = &CStr> {
-        self.all().skip(BEFORE_ARGV + self.n_argv + self.n_outputs)
+        self.all().skip(self.before_outputs() + self.n_outputs)
     }
 }
 
@@ -152,14 +190,25 @@ pub fn put_task(out: &mut Vec<u8>, task: &Task) {
             },
         });
         head.extend((task.patience.as_millis() as u64).to_le_bytes());
-        head.extend((task.argv.len() as u32).to_le_bytes());
-        head.extend((task.outputs.len() as u32).to_le_bytes());
-        let places = [&task.dir, &task.stdout, &task.stderr];
-        let strings = places.into_iter().chain(&task.argv).chain(&task.outputs);
-        for string in strings {
+        let direct = task.direct.as_ref();
+        let words = direct.map_or(&[][..], |command| &command.argv);
+        let redirections = direct.map_or(&[][..], |command| &command.redirections);
+        let (argv, outputs) = (&task.argv, &task.outputs);
+        for len in [argv.len(), words.len(), redirections.len(), outputs.len()] {
+            head.extend((len as u32).to_le_bytes());
+        }
+        let mut put = |string: &BString| {
             head.extend_from_slice(string);
             head.push(0);
+        };
+        let places = [&task.dir, &task.stdout, &task.stderr].into_iter();
+        places.chain(argv).chain(words).for_each(&mut put);
+        for (operator, file) in redirections {
+            let sign = OPERATORS.iter().find(|(_, other)| other == operator);
+            let (sign, _) = sign.expect("each has its sign");
+            put(&[&[*sign][..], file].concat().into());
         }
+        outputs.iter().for_each(put);
         for (name, value) in &task.env {
             head.extend_from_slice(name);
             head.push(b'=');
@@ -178,12 +227,18 @@ fn refusal(task: &Task) -> Option<String> {
         return Some("the name of the program is empty".into());
     }
     let places = [&task.dir, &task.stdout, &task.stderr];
-    for path in places.into_iter().chain(&task.outputs) {
+    let direct = task.direct.iter();
+    let files = direct.flat_map(|command| command.redirections.iter().map(|(_, file)| file));
+    for path in places.into_iter().chain(&task.outputs).chain(files) {
         if path.contains(&0) {
             return Some(format!("the path `{path}` has a NUL byte in it"));
         }
     }
     let mut total = 0;
+    let direct = task.direct.iter().flat_map(|command| &command.argv);
+    if let Some(word) = direct.into_iter().find(|word| word.contains(&0)) {
+        return Some(format!("the word `{word}` has a NUL byte in it"));
+    }
     for (at, word) in task.argv.iter().enumerate() {
         total += word.len() + 9;
         if word.contains(&0) {
@@ -274,8 +329,9 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
                 _ => return Err(Malformed),
             };
             let patience = Duration::from_millis(fields.u64()?);
-            let n_argv = fields.u32()? as usize;
-            let n_outputs = fields.u32()? as usize;
+            let mut count = || Ok(fields.u32()? as usize);
+            let (n_argv, n_direct) = (count()?, count()?);
+            let (n_redirections, n_outputs) = (count()?, count()?);
             let used = head.len() - fields.0.len();
             head.drain(..used);
             Order::Start(Strings {
@@ -284,6 +340,8 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
                 patience,
                 bytes: head,
                 n_argv,
+                n_direct,
+                n_redirections,
                 n_outputs,
             })
         }

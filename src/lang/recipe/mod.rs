@@ -18,7 +18,7 @@ use super::span::{FileId, Span};
 
 pub use interpreter::{Interpreter, Language};
 pub use render::{Filled, RenderError};
-pub use simple::WordPart;
+pub use simple::{Command, Operator, Simple, WordPart};
 
 /// Words that mean something to the grammar of one shell or another.
 pub(super) const KEYWORDS: [&str; 23] = [
@@ -35,8 +35,8 @@ pub struct RecipeText {
     text: String,
     places: LineStarts,
     here_docs: Vec<HereDoc>,
-    /// The words of a recipe that is one simple command; see [`RecipeText::simple_command`].
-    simple: Option<Vec<Vec<WordPart>>>,
+    /// A recipe that is one simple command; see [`RecipeText::simple_command`].
+    simple: Option<Simple>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ pub fn lex(recipe: &Recipe) -> (RecipeText, Vec<Diag>) {
     }
     let read = shell::read(&recipe.text, &places);
     let simple = match interpreter {
-        Interpreter::Default => simple::words(&recipe.text, &read.parts),
+        Interpreter::Default => simple::read(&recipe.text, &read.parts),
         Interpreter::Script { .. } => None,
     };
     let text = RecipeText {
@@ -131,10 +131,11 @@ impl RecipeText {
         self.places.span(range)
     }
 
-    /// The words of a recipe that is one command without shell syntax: it can be started without a
-    /// shell, by [`RecipeText::argv`]. `None` when it takes a shell.
-    pub fn simple_command(&self) -> Option<&[Vec<WordPart>]> {
-        self.simple.as_deref()
+    /// A recipe that is one command without shell syntax other than redirections: it can be started
+    /// without a shell, by [`RecipeText::argv`] or [`RecipeText::redirected`]. `None` when it takes
+    /// a shell.
+    pub fn simple_command(&self) -> Option<&Simple> {
+        self.simple.as_ref()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::simple::WordPart;
+use super::simple::{Command, Operator, WordPart};
 use super::{HereDoc, Part, RecipeText};
 use crate::lang::ast::Hole;
 use crate::lang::quote::{self, Place, Unquotable, ValueKind};
@@ -75,13 +75,51 @@ impl RecipeText {
         Ok(())
     }
 
-    /// The words of a [simple command](RecipeText::simple_command), equal to what a shell would
-    /// make of the rendered recipe. `None` when it takes a shell.
+    /// The words of a [simple command](RecipeText::simple_command) without redirections, equal to
+    /// what a shell would make of the rendered recipe. `None` when it takes a shell.
     pub fn argv<'v>(
         &self,
         mut fill: impl FnMut(&Hole) -> Filled<'v>,
     ) -> Option<Result<Vec<BString>, RenderError>> {
-        let words = self.simple.as_ref()?;
+        let simple = self.simple.as_ref()?;
+        if !simple.redirections.is_empty() {
+            return None;
+        }
+        self.words(&simple.words, &mut fill)
+    }
+
+    /// The [simple command](RecipeText::simple_command) and its redirections, of which it has some,
+    /// equal to what a shell would make of the rendered recipe. `None` when it takes a shell: each
+    /// file has to be one word, and none that bash knows by its name.
+    pub fn redirected<'v>(&self, mut fill: impl FnMut(&Hole) -> Filled<'v>) -> Option<Command> {
+        let simple = self.simple.as_ref()?;
+        if simple.redirections.is_empty() {
+            return None;
+        }
+        let argv = self.words(&simple.words, &mut fill)?.ok()?;
+        let mut redirections = Vec::with_capacity(simple.redirections.len());
+        for (operator, word) in &simple.redirections {
+            let file = match operator {
+                Operator::ErrorToOutput => BString::default(),
+                _ => {
+                    let words = self.words(std::slice::from_ref(word), &mut fill)?.ok()?;
+                    let [file] = <[BString; 1]>::try_from(words).ok()?;
+                    file
+                }
+            };
+            if file.starts_with(b"/dev/") && file != "/dev/null" {
+                return None;
+            }
+            redirections.push((*operator, file));
+        }
+        Some(Command { argv, redirections })
+    }
+
+    fn words<'v>(
+        &self,
+        words: &[Vec<WordPart>],
+        fill: &mut impl FnMut(&Hole) -> Filled<'v>,
+    ) -> Option<Result<Vec<BString>, RenderError>> {
         let mut argv = Vec::with_capacity(words.len());
         for word in words {
             let mut open: Option<BString> = None;

@@ -1,5 +1,7 @@
 //! Recognises recipes that are one simple command, which can be started without a shell.
 
+use bstr::BString;
+
 use super::{KEYWORDS, Part};
 use crate::lang::quote::Place;
 
@@ -11,6 +13,37 @@ pub enum WordPart {
     /// An index into [`RecipeText::parts`](super::RecipeText::parts): a placeholder, or what was
     /// one before its name turned out to be unknown.
     Part(usize),
+}
+
+/// What a redirection does with its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operator {
+    /// `<`
+    Input,
+    /// `>`
+    Output,
+    /// `>>`
+    Append,
+    /// `2>`
+    Error,
+    /// `&>`
+    Both,
+    /// `2>&1`, which has no file.
+    ErrorToOutput,
+}
+
+/// A command with its redirections, from left to right, as a shell would carry it out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Command {
+    pub argv: Vec<BString>,
+    pub redirections: Vec<(Operator, BString)>,
+}
+
+/// A recipe that is one simple command, not filled yet.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Simple {
+    pub words: Vec<Vec<WordPart>>,
+    pub redirections: Vec<(Operator, Vec<WordPart>)>,
 }
 
 /// Commands that bash or dash runs itself.
@@ -86,18 +119,21 @@ enum State {
     Double,
 }
 
-/// The words of the command, if the text is one.
-pub(super) fn words(text: &str, parts: &[Part]) -> Option<Vec<Vec<WordPart>>> {
+/// The command, if the text is one.
+pub(super) fn read(text: &str, parts: &[Part]) -> Option<Simple> {
     let end = text.trim_end_matches('\n').len();
     let mut splitter = Splitter {
-        words: Vec::new(),
+        found: Simple::default(),
         word: None,
+        operator: None,
+        is_last: false,
         state: State::Bare,
     };
     for (index, part) in parts.iter().enumerate() {
         match part {
             Part::Text(range) => {
                 let bytes = &text.as_bytes()[range.start..range.end.min(end).max(range.start)];
+                splitter.is_last = range.end >= end;
                 splitter.bytes(bytes)?;
             }
             Part::Placeholder(placeholder) => {
@@ -120,20 +156,27 @@ pub(super) fn words(text: &str, parts: &[Part]) -> Option<Vec<Vec<WordPart>>> {
     if splitter.state != State::Bare {
         return None;
     }
-    splitter.words.extend(splitter.word.take());
-    let words = splitter.words;
-    let [WordPart::Text(command)] = words.first()?.as_slice() else {
+    splitter.end_word();
+    if splitter.operator.is_some() {
+        return None;
+    }
+    let found = splitter.found;
+    let [WordPart::Text(command)] = found.words.first()?.as_slice() else {
         return None;
     };
     let command = str::from_utf8(command).ok()?;
     let is_taken = BUILTINS.contains(&command) || KEYWORDS.contains(&command);
     let is_command = !command.is_empty() && !command.contains('=') && !command.starts_with('%');
-    (is_command && !is_taken).then_some(words)
+    (is_command && !is_taken).then_some(found)
 }
 
 struct Splitter {
-    words: Vec<Vec<WordPart>>,
+    found: Simple,
     word: Option<Vec<WordPart>>,
+    /// Its file is the next word.
+    operator: Option<Operator>,
+    /// Nothing follows the bytes that are read.
+    is_last: bool,
     state: State,
 }
 
@@ -144,6 +187,56 @@ impl Splitter {
             Some(WordPart::Text(text)) => text.extend_from_slice(bytes),
             _ => word.push(WordPart::Text(bytes.to_vec())),
         }
+    }
+
+    fn end_word(&mut self) {
+        let Some(word) = self.word.take() else {
+            return;
+        };
+        match self.operator.take() {
+            Some(operator) => self.found.redirections.push((operator, word)),
+            None => self.found.words.push(word),
+        }
+    }
+
+    /// Takes the operator that begins at `at`, and says where it ends. What touches it from the
+    /// left takes a shell, but for the `2` of `2>`.
+    fn operator(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let before = &bytes[..at];
+        let is_bare = before.ends_with(b" 2") || before.ends_with(b"\t2");
+        let two = [WordPart::Text(b"2".to_vec())];
+        let is_two = is_bare && self.word.as_deref() == Some(&two);
+        if is_two {
+            self.word = None;
+        }
+        if self.word.is_some() || self.operator.is_some() {
+            return None;
+        }
+        let rest = &bytes[at..];
+        let (operator, len) = match rest {
+            [b'>', b'&', b'1', after @ ..] if is_two => {
+                let ends = match after.first() {
+                    Some(byte) => matches!(byte, b' ' | b'\t'),
+                    None => self.is_last,
+                };
+                if !ends {
+                    return None;
+                }
+                let redirection = (Operator::ErrorToOutput, Vec::new());
+                self.found.redirections.push(redirection);
+                return Some(at + 3);
+            }
+            [b'>', b'>', ..] if is_two => return None,
+            [b'>', ..] if is_two => (Operator::Error, 1),
+            _ if is_two => return None,
+            [b'>', b'>', ..] => (Operator::Append, 2),
+            [b'>', ..] => (Operator::Output, 1),
+            [b'<', ..] => (Operator::Input, 1),
+            [b'&', b'>', ..] => (Operator::Both, 2),
+            _ => return None,
+        };
+        self.operator = Some(operator);
+        Some(at + len)
     }
 
     /// `None` at anything that takes a shell.
@@ -165,7 +258,8 @@ impl Splitter {
                     at += 1;
                 }
                 (State::Single | State::Double, _) => self.push(&[byte]),
-                (State::Bare, b' ' | b'\t') => self.words.extend(self.word.take()),
+                (State::Bare, b' ' | b'\t') => self.end_word(),
+                (State::Bare, b'<' | b'>' | b'&') => at = self.operator(bytes, at - 1)?,
                 (State::Bare, b'\\') => {
                     match next? {
                         b'\n' => {}

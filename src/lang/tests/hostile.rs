@@ -74,6 +74,7 @@ fn read(text: &str) -> Vec<Diag> {
         };
         let _ = read.render(filled, &mut out);
         let _ = read.argv(filled);
+        let _ = read.redirected(filled);
     }
     diags
 }

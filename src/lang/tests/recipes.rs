@@ -243,12 +243,44 @@ fn commands_that_need_a_shell_are_told_apart() {
         "cp -r \"{a}\" 'x y' a\\ b \\\n  {b}",
         "./tool --in={a} %s a=b",
         "awk '{ print $1 }' {a}",
+        "cp a b > c",
     ] {
         assert!(is_simple(text), "{text}");
     }
     for text in [
         "",
-        "cp a b > c",
+        "> c",
+        "cp a > c; x",
+        "cp a > *.b",
+        "cp a > ~/b",
+        "cp a > $b",
+        "cp a >",
+        "cp a > > b",
+        "cp a >| b",
+        "cp a <> b",
+        "cp a <<< b",
+        "cp a <<E\nE",
+        "cp a > >(b)",
+        "cp a < <(b)",
+        "cp a 3> b",
+        "cp a 1> b",
+        "cp a 2>> b",
+        "cp a12> b",
+        "cp a\\ 2> b",
+        "cp '2'> b",
+        "cp 2\\\n> b",
+        "cp a> b",
+        "cp {a}> b",
+        "cp a >& b",
+        "cp a >&2",
+        "cp a 2>&1x",
+        "cp a 2>&1{a}",
+        "cp a 2>&-",
+        "cp a &>> b",
+        "cp a& > b",
+        "cp a > b # c",
+        "> b echo a",
+        "cp a > {a:raw}",
         "cp a b; x",
         "cp a b\nx",
         "cp $a b",
@@ -281,6 +313,50 @@ fn commands_that_need_a_shell_are_told_apart() {
         "cp {{a}} b",
     ] {
         assert!(!is_simple(text), "{text}");
+    }
+}
+
+#[test]
+fn redirections_are_read() {
+    let read = |text: &str| -> Option<String> {
+        let command = lexed(text).redirected(|hole| recipe::Filled {
+            kind: crate::lang::quote::ValueKind::File,
+            values: match &*hole.name.value {
+                "a" => vec![std::borrow::Cow::Borrowed("-a b".into())],
+                "many" => vec![std::borrow::Cow::Borrowed("m".into()); 2],
+                _ => vec![],
+            },
+        })?;
+        let redirections = command.redirections.iter();
+        let redirections = redirections.map(|(operator, file)| format!(" {operator:?} {file}"));
+        let argv = bstr::join(b"|", &command.argv);
+        let argv = String::from_utf8(argv).unwrap();
+        Some(argv + &redirections.collect::<String>())
+    };
+    for (text, expected) in [
+        ("c a > b\n", Some("c|a Output b")),
+        ("c <b>>c", None),
+        ("c <b >>c 2>d d", Some("c|d Input b Append c Error d")),
+        (
+            "> b 2> 'd d' c \\\n < \"e\"",
+            Some("c Output b Error d d Input e"),
+        ),
+        ("c 2>&1 > b", Some("c ErrorToOutput  Output b")),
+        ("c x &> b 2>&1", Some("c|x Both b ErrorToOutput ")),
+        ("c {many} > {a}", Some("c|m|m Output ./-a b")),
+        ("c > x{a} {none} 2>{a}", Some("c Output x-a b Error ./-a b")),
+        ("c > \"{many}\" 2", Some("c|2 Output m m")),
+        // Not one word: a shell takes what comes next for the file, or says that it cannot.
+        ("c > {none} d", None),
+        ("c > {many}", None),
+        ("c > \"{none}\"", Some("c Output ")),
+        ("c < /dev/null", Some("c Input /dev/null")),
+        // Bash has its own notion of these.
+        ("c > /dev/stderr", None),
+        ("c < /dev/tcp/a/1", None),
+        ("c a", None),
+    ] {
+        assert_eq!(read(text).as_deref(), expected, "{text}");
     }
 }
 
