@@ -118,7 +118,7 @@ impl Engine<'_> {
         rules.sort();
         rules.dedup();
         for rule in rules {
-            self.add_then(rule);
+            self.add_then(rule, jobs);
         }
         for &job in jobs {
             let rule = self.plan.jobs[job].rule;

@@ -15,7 +15,7 @@ use crate::dense::Id;
 use crate::event::{End, EventKind, Failure, JobFinished, JobName, Status};
 use crate::history::output::Kind as LogKind;
 use crate::pattern::facts;
-use crate::plan::{PathId, Plan};
+use crate::plan::{JobId, PathId, Plan};
 use crate::sched::{self, Job, JobIdx, Kind, Need, OnReady};
 use crate::stale::Verdict;
 use crate::workflow::{Expr, Recipe, Rule, RuleId, Then, Workflow};
@@ -26,15 +26,18 @@ impl Engine<'_> {
         let workflow = self.context.workflow;
         for (id, rule) in workflow.rules.iter() {
             if !rule.then.is_empty() && rule.is_active() && self.owed.is_owed(&rule.name) {
-                self.add_then(id);
+                self.add_then(id, &[]);
             }
         }
     }
 
-    /// The node for what `rule` does when all its jobs are done, unless there is one.
-    pub(super) fn add_then(&mut self, rule: RuleId) {
+    /// The node for what `rule` does when all its jobs are done, of which `new` were just added.
+    ///
+    /// There is one behind the rule's barrier, and one behind jobs that are added when the barrier can
+    /// have been passed: temporary files that turn out to be needed. Whichever comes last does it.
+    pub(super) fn add_then(&mut self, rule: RuleId, new: &[JobId]) {
         let found = &self.context.workflow.rules[rule];
-        if found.then.is_empty() || self.thens.contains(&rule) {
+        if found.then.is_empty() {
             return;
         }
         // With a part of its jobs only it would come too early.
@@ -42,8 +45,18 @@ impl Engine<'_> {
         if !jobs.iter().all(|job| self.wanted.has(*job)) {
             return;
         }
-        self.thens.insert(rule);
-        let barrier = self.barrier(rule);
+        let behind: Vec<JobIdx> = match self.thens.insert(rule) {
+            true => vec![self.barrier(rule)],
+            // A barrier that is held waits for them too.
+            false if self.barriers.get(&rule).is_some_and(|one| one.is_held) => return,
+            false => {
+                let new = new.iter().filter(|job| self.plan.jobs[**job].rule == rule);
+                new.filter_map(|job| self.idx[*job]).collect()
+            }
+        };
+        if behind.is_empty() {
+            return;
+        }
         let need = self.sched.need(Need::default());
         let kind = self.sched.kind(Kind {
             priority: found.priority,
@@ -56,7 +69,8 @@ impl Engine<'_> {
             order: (rule.index() as u64) << 32 | u64::from(u32::MAX),
         };
         let own = JobIdx::new(self.sched.len());
-        self.sched.add([row], || [(barrier, own)].into_iter());
+        self.sched
+            .add([row], || behind.iter().map(|&job| (job, own)));
         self.nodes.push(Node::Then(rule));
     }
 

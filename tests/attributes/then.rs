@@ -114,3 +114,21 @@ fn a_rule_behind_a_split_is_done_when_all_that_came_of_it_is() {
     assert!(!project.has("late"));
     assert_eq!(project.read("all"), "t/1 t/2\n");
 }
+
+#[test]
+fn waits_for_temporary_files_that_turn_out_to_be_needed() {
+    let project = Project::new(
+        "[temp, then \"ls {output} >> times\"]\n\
+         transform t: in/* -> out/{name}\n    cp {input} {output}\n\n\
+         merge all: t -> all\n    cat {input} > {output}\n",
+    );
+    project.write("in/a", "1").write("in/b", "1");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("times"), "out/a\nout/b\n");
+    // Of out/a it is known only when out/b is there, and another.
+    project.write("in/b", "22");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("times"), "out/a\nout/b\n".repeat(2));
+    assert!(!project.has("out/a"));
+    project.flow(&["run"]).expect(0).says(&["up to date"]);
+}
