@@ -17,9 +17,10 @@ use flow::lang::{Diag, Span};
 const BYTES_PER_BYTE: usize = 1024;
 
 /// Bytes that may be allocated for any input, and more where a regular expression is compiled: `regex`
-/// refuses what takes more than ten megabytes.
+/// refuses what takes more than ten megabytes, needs as much again while it compiles, and a template
+/// with a repeated capture is compiled as a whole and once more in its parts.
 const BYTES_AT_LEAST: usize = 1 << 20;
-const BYTES_FOR_A_REGEX: usize = 32 << 20;
+const BYTES_FOR_A_REGEX: usize = 48 << 20;
 
 /// Processor time for 64 KiB, and for any input. flow promises 100 ms; code that counts its branches and
 /// checks its arithmetic takes several times as long.

@@ -56,11 +56,11 @@ struct Frame {
 
 impl Repeat {
     pub fn new(pattern: &Pattern) -> Result<Repeat, PatternError> {
-        let mut superset = String::new();
+        let sources = placed(&pattern.0, true).map(|(part, place)| part_regex(part, place));
+        // First, since what is not too big as a whole has no part that is.
+        let superset = compile(&sources.collect::<Result<String, _>>()?)?;
         let mut takers: Vec<Taker> = Vec::new();
         for (part, place) in placed(&pattern.0, true) {
-            let source = part_regex(part, place)?;
-            superset += &source;
             let taker = match part {
                 Part::Text(text) => Taker::Text(text_of(text, place).to_vec()),
                 Part::Star => Taker::First(None, Allowed::stars(false)),
@@ -75,7 +75,7 @@ impl Repeat {
                         None => Taker::First(name, allowed),
                     }
                 }
-                _ => Taker::First(None, Allowed::glob(&source)?),
+                _ => Taker::First(None, Allowed::glob(&part_regex(part, place)?)?),
             };
             // Stars that touch are one: however they share it, they take the same.
             if let (Some(Taker::First(None, left)), Taker::First(None, right)) =
@@ -120,7 +120,7 @@ impl Repeat {
             _ => None,
         };
         Ok(Repeat {
-            superset: compile(&superset)?,
+            superset,
             takers,
             bound,
             n_again,
