@@ -118,8 +118,8 @@ fuzz_target!(|data: &[u8]| {
     let words = [next(), next()];
     let path = clean(next()).into_owned();
     let path = BStr::new(&path);
-    // No file has an empty path.
-    if path.is_empty() {
+    // No file has an empty path, or one with a zero byte.
+    if path.is_empty() || path.contains(&0) {
         return;
     }
     if words[1].is_empty() {
