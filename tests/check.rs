@@ -277,9 +277,23 @@ fn a_param_that_a_run_gives_its_value_is_no_mistake() {
 #[test]
 fn bytes_that_are_no_text_are_one_mistake() {
     let project = Project::new("");
-    std::fs::write(project.path("workflow.flow"), b"# caf\xe9\nparam x = 1\n").unwrap();
+    project.write("workflow.flow", b"# caf\xe9\nparam x = caf\xe9\n");
     let ended = project.flow(&["check"]).expect(3);
-    ended.says(&["E0002", "workflow.flow:1:6", "1 mistake in workflow.flow"]);
+    ended.says(&["E0002", "workflow.flow:2:14", "1 mistake in workflow.flow"]);
+    project.write("main.flow", "include workflow.flow\n");
+    let ended = project.flow(&["check", "main.flow"]).expect(3);
+    ended.says(&["E0292", "workflow.flow:2:14", "main.flow:1:9", "named here"]);
+    // What is said of a line with such bytes has columns of characters.
+    project.write("workflow.flow", b"param x = \"\xe9\xe8\" y \xe9\n");
+    let ended = project.flow(&["check", "--format", "json"]);
+    let found: Vec<&str> = ended.out.lines().collect();
+    let [only] = found[..] else {
+        panic!("{}", ended.out)
+    };
+    assert!(
+        only.contains("\"code\":\"E0002\"") && only.contains("\"column\":18"),
+        "{only}"
+    );
 }
 
 #[test]

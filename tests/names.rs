@@ -401,3 +401,47 @@ fn odd_names_can_be_written_in_the_workflow() {
         .expect(0)
         .says(&["everything is up to date"]);
 }
+
+#[test]
+fn names_that_are_no_text_are_typed_as_they_are() {
+    let project = Project::new("");
+    project.write(
+        "workflow.flow",
+        b"# caf\xe9
+let ending = \"\xfe.txt\"
+
+originate first -> \"a\xff\"
+    printf 'caf\xe9 ' > {output}
+
+[check \"test ! -e 'gone\xe9'\", env NAME=\"\xe8\"]
+merge second: first '5\xe5' \"{6\xe6,7\xe7}\" -> \"out\xfb/x{ending}\"
+    cat {input} > {output}
+    cat >> {output} <<END\xe9
+    $NAME\xc3{ending}
+    END\xe9
+
+transform third: second match \"out\xfb/{x}\xfe{rest}\" -> \"third {x}{rest}\"
+    cp {input} {output}
+",
+    );
+    for name in [b"5\xe5", b"6\xe6", b"7\xe7"] {
+        project.write(OsStr::from_bytes(name), &name[..1]);
+    }
+    project.flow(&["run"]).expect(0);
+    let made = fs::read(project.path("third x.txt")).unwrap();
+    assert_eq!(
+        made.escape_ascii().to_string(),
+        "caf\\xe9 567\\xe8\\xc3\\xfe.txt\\n"
+    );
+    assert!(project.has(OsStr::from_bytes(b"out\xfb/x\xfe.txt")));
+    let again = project.flow(&["run"]).expect(0);
+    again.says(&["everything is up to date"]);
+    // As any other text, and in a module's too.
+    project.flow(&["fmt"]).expect(0);
+    project.write("main.flow", "use workflow.flow as m\n");
+    let again = project.flow(&["run", "main.flow"]).expect(0);
+    again.says(&["everything is up to date"]);
+    project.write(OsStr::from_bytes(b"gone\xe9"), "");
+    let status = project.flow(&["status", "--check"]).expect(8);
+    assert!(status.out.contains("second"), "{}", status.out);
+}

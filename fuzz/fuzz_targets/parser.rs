@@ -1,15 +1,17 @@
-//! Any text is read, every mistake lies where it is said to be, and what has none is laid out: the new
+//! Any file is read, every mistake lies where it is said to be, and what has none is laid out: the new
 //! layout means the same, and is final.
 #![no_main]
 
 use flow::lang::format::format;
-use flow::lang::{FileId, parse};
+use flow::lang::{FileId, foreign, parse};
 use flow_fuzz::{bounded, check_places, is_wrong, without_places};
 use libfuzzer_sys::fuzz_target;
 
 const FILE: FileId = FileId(0);
 
-fuzz_target!(|text: &str| {
+fuzz_target!(|file: &[u8]| {
+    let text = &foreign::read(file.to_vec());
+    assert_eq!(*foreign::bytes(text), *file);
     let (ast, diags) = bounded("parse", text.len(), || parse(FILE, text));
     check_places(text, &diags);
     if is_wrong(&diags) {

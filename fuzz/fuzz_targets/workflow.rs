@@ -3,7 +3,7 @@
 
 use std::io;
 
-use flow::lang::{Diag, Sources, parse};
+use flow::lang::{Diag, Sources, foreign, parse};
 use flow::ui::diag::{Look, report};
 use flow::workflow::lint::lint;
 use flow::workflow::load;
@@ -19,7 +19,9 @@ fn read(name: &str) -> io::Result<Vec<u8>> {
     }
 }
 
-fuzz_target!(|text: &str| {
+fuzz_target!(|bytes: &[u8]| {
+    let text = foreign::read(bytes.to_vec());
+    let text = text.as_str();
     let n = text.len();
     let mut sources = Sources::default();
     let file = sources.add("workflow.flow", text);

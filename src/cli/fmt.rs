@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::options::FmtOptions;
 use super::{Exit, open};
 use crate::lang::format::format;
-use crate::lang::{Diag, Sources};
+use crate::lang::{Diag, Sources, foreign};
 use crate::ui::Detail;
 
 pub fn fmt(options: FmtOptions) -> anyhow::Result<Exit> {
@@ -33,12 +33,9 @@ pub fn fmt(options: FmtOptions) -> anyhow::Result<Exit> {
             }
         };
         let mut sources = Sources::default();
-        let (old, file, wrong) = open::as_text(&mut sources, &raw_name, bytes);
-        let new = match wrong.is_empty() {
-            true => format(file, &old),
-            false => Err(wrong),
-        };
-        let new = match new {
+        let old = foreign::read(bytes);
+        let file = sources.add(raw_name, old.as_str());
+        let new = match format(file, &old) {
             Ok(new) => new,
             Err(found) => {
                 terminal.show(&found, &sources);
@@ -55,9 +52,9 @@ pub fn fmt(options: FmtOptions) -> anyhow::Result<Exit> {
                 anstream::println!("{name}");
             }
         } else if is_stdin {
-            std::io::stdout().write_all(new.as_bytes())?;
+            std::io::stdout().write_all(&foreign::bytes(&new))?;
         } else if is_changed {
-            write(path, &new)?;
+            write(path, &foreign::bytes(&new))?;
             if options.common.detail != Detail::Quiet {
                 anstream::println!("{name}");
             }
@@ -81,7 +78,7 @@ fn read(path: &Path, is_stdin: bool) -> std::io::Result<Vec<u8>> {
 }
 
 /// Puts the new text in the place of the old one in one step; a link stays a link.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+fn write(path: &Path, text: &[u8]) -> anyhow::Result<()> {
     let whole = || -> std::io::Result<()> {
         let path = path.canonicalize()?;
         let mut beside = path.clone().into_os_string();
@@ -104,5 +101,5 @@ fn difference(name: &str, old: &str, new: &str) -> String {
     let diff = similar::TextDiff::from_lines(old, new);
     let shown = diff.unified_diff().header(name, name).to_string();
     // A carriage return that goes is a change that is to be seen.
-    crate::ui::safe::text(shown.replace('\r', "\\x0d").as_bytes())
+    crate::ui::safe::text(&foreign::bytes(&shown.replace('\r', "\\x0d")))
 }

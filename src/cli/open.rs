@@ -11,7 +11,7 @@ use bstr::BString;
 use super::options::{Common, Param, Place};
 use super::params;
 use super::{Exit, WrongCommand};
-use crate::lang::{Ast, Diag, FileId, Sources, Span, parse};
+use crate::lang::{Ast, Diag, Sources, foreign, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
 use crate::workflow::param::Content;
@@ -133,9 +133,9 @@ pub fn try_open(
     let (caller, folder, state) = places(common, place)?;
     let mut sources = Sources::default();
     let name = path.to_string_lossy().into_owned();
-    let (text, file, mut diags) = as_text(&mut sources, &name, bytes);
-    let (ast, found) = parse(file, &text);
-    diags.extend(found);
+    let text = foreign::read(bytes);
+    let file = sources.add(name, text.as_str());
+    let (ast, mut diags) = parse(file, &text);
     let mut overrides = Vec::new();
     for file in &common.param_files {
         overrides.extend(params::read(file, &mut sources, &mut diags));
@@ -183,29 +183,6 @@ fn unread(common: &Common, path: &Path, error: &std::io::Error) -> Diag {
         diag = diag.note(format!("there is {}", near.join(", ")));
     }
     diag
-}
-
-/// A file's text, added to the sources. What is not UTF-8 is a mistake at the first such byte.
-pub fn as_text(sources: &mut Sources, name: &str, bytes: Vec<u8>) -> (String, FileId, Vec<Diag>) {
-    match String::from_utf8(bytes) {
-        Ok(text) => {
-            let file = sources.add(name, text.as_str());
-            (text, file, Vec::new())
-        }
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let file = sources.add(name, text.as_str());
-            let span = Span {
-                file,
-                start: at as u32,
-                end: at as u32 + 3,
-            };
-            let diag = Diag::error("E0002", "the workflow is not UTF-8 text")
-                .at(span, "the first byte that is not");
-            (text, file, vec![diag])
-        }
-    }
 }
 
 /// Workflows in the same folder.

@@ -49,6 +49,7 @@ pub(super) fn read(cursor: &mut Cursor, diags: &mut Vec<Diag>) -> Option<Block> 
     cursor.at = after;
     lines.truncate(n_kept);
     let (&(first, first_end), &(_, last_end)) = (lines.first()?, lines.last()?);
+    cursor.accept_foreign(first, last_end);
     let indent = indentation(&cursor.text[first..first_end]);
     let mut text = String::with_capacity(last_end - first);
     let mut line_starts = Vec::with_capacity(lines.len());

@@ -1,6 +1,7 @@
 //! A place in a file's text that moves on: blanks, comments, continued lines, names.
 
 use super::ast::Name;
+use super::foreign;
 use super::names::name_length;
 use super::span::{FileId, Span, Spanned};
 
@@ -9,9 +10,27 @@ pub(super) struct Cursor<'a> {
     pub file: FileId,
     pub text: &'a str,
     pub at: usize,
+    /// Bytes that are not UTF-8, where the text has any and they are looked after.
+    pub foreign: Option<&'a foreign::Places>,
 }
 
 impl<'a> Cursor<'a> {
+    pub fn new(file: FileId, text: &'a str) -> Cursor<'a> {
+        Cursor {
+            file,
+            text,
+            at: 0,
+            foreign: None,
+        }
+    }
+
+    /// In these bytes of the text, those that are not UTF-8 stand for themselves.
+    pub fn accept_foreign(&self, start: usize, end: usize) {
+        if let Some(foreign) = self.foreign {
+            foreign.accept(start, end);
+        }
+    }
+
     /// The place of these bytes, widened to whole characters.
     pub fn span(&self, mut start: usize, mut end: usize) -> Span {
         while !self.text.is_char_boundary(start) {
@@ -90,13 +109,19 @@ impl<'a> Cursor<'a> {
     /// Goes to the start of the next line.
     pub fn next_line(&mut self) {
         let end = self.line_end(self.at);
+        if self.byte() == Some(b'#') {
+            self.accept_foreign(self.at, end);
+        }
         self.at = end + self.newline_length(end);
     }
 
-    /// Goes to the line after this one and those that a `\` joins to it.
+    /// Passes what cannot be read: goes to the line after this one and those that a `\` joins to it.
     pub fn next_logical_line(&mut self) {
         loop {
             let end = self.line_end(self.at);
+            if let Some(foreign) = self.foreign {
+                foreign.accept_in_quotes(self.text, self.at, end);
+            }
             let line = &self.text.as_bytes()[self.at..end];
             let slashes = line.iter().rev().take_while(|&&byte| byte == b'\\').count();
             self.at = end + self.newline_length(end);

@@ -32,7 +32,7 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diag>> {
     if diags.iter().any(Diag::is_error) {
         return Err(diags);
     }
-    let mut cursor = Cursor { file, text, at: 0 };
+    let mut cursor = Cursor::new(file, text);
     cursor.take("\u{feff}");
     let mut formatter = Formatter {
         cursor,

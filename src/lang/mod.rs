@@ -4,6 +4,7 @@
 
 pub mod ast;
 pub mod diag;
+pub mod foreign;
 pub mod format;
 pub mod names;
 pub mod nearest;
@@ -27,7 +28,7 @@ mod word;
 pub use ast::Ast;
 pub use diag::Diag;
 pub use nearest::nearest;
-pub use parse::parse;
+pub use parse::{NOT_TEXT, parse};
 pub use span::{FileId, Sources, Span};
 pub use values::parse_value;
 

@@ -11,7 +11,10 @@ use super::diag::Diag;
 use super::names::{SETTINGS, verb};
 use super::span::{FileId, Span, Spanned};
 use super::word::Broken;
-use super::{attributes, guess, misspelt, rule, settings};
+use super::{attributes, foreign, guess, misspelt, rule, settings};
+
+/// The code of the mistake that bytes are no text.
+pub const NOT_TEXT: &str = "E0002";
 
 /// The syntax tree of a file's text, and everything that is wrong with its syntax, in the order of
 /// the text. A mistake that has one obvious meaning is mended in the tree.
@@ -21,8 +24,12 @@ pub fn parse(file: FileId, text: &str) -> (Ast, Vec<Diag>) {
         let diag = Diag::error("E0122", "a workflow file is at most 2 GiB long");
         return (Ast::default(), vec![diag]);
     }
+    let foreign = foreign::Places::of(text);
     let mut parser = Parser {
-        cursor: Cursor { file, text, at: 0 },
+        cursor: Cursor {
+            foreign: foreign.as_ref(),
+            ..Cursor::new(file, text)
+        },
         diags: Vec::new(),
         ast: Ast::default(),
         doc: Vec::new(),
@@ -40,8 +47,28 @@ pub fn parse(file: FileId, text: &str) -> (Ast, Vec<Diag>) {
     parser.unused_attributes();
     misspelt::mend(&mut parser.ast, &mut parser.diags);
     let mut diags = parser.diags;
+    if let Some(foreign) = &foreign {
+        check_foreign(foreign, &parser.cursor, &mut diags);
+    }
     diags.sort_by_key(|diag| diag.primary.as_ref().map(|label| label.span.start));
     (parser.ast, diags)
+}
+
+/// Bytes that are not UTF-8 and stand where words of the language do. The first says it for all, and
+/// for whatever else is wrong because of them.
+fn check_foreign(foreign: &foreign::Places, cursor: &Cursor, diags: &mut Vec<Diag>) {
+    let Some(at) = foreign.first_wrong(None) else {
+        return;
+    };
+    diags.retain(|diag| {
+        let place = diag.primary.as_ref().map(|label| label.span);
+        place.is_none_or(|span| foreign.first_wrong(Some(span)).is_none())
+    });
+    diags.push(
+        Diag::error(NOT_TEXT, "the workflow is not UTF-8 text")
+            .at(cursor.span(at, at + 1), "the first byte that is not")
+            .note("only in quotes, recipes and comments does such a byte stand for itself"),
+    );
 }
 
 /// What stands above the line that is read: it says whose an indented line was to be.
@@ -113,6 +140,7 @@ impl<'a> Parser<'a> {
                 .push(text.strip_prefix(' ').unwrap_or(text).trim_end());
         }
         let span = self.cursor.span(at, at + line.len());
+        self.cursor.accept_foreign(at, at + line.len());
         if let Before::Rule { comment, .. } = &mut self.before
             && indentation(line).is_empty()
         {
@@ -122,7 +150,7 @@ impl<'a> Parser<'a> {
     }
 
     fn take_doc(&mut self) -> Option<String> {
-        let doc = (!self.doc.is_empty()).then(|| self.doc.join("\n"));
+        let doc = (!self.doc.is_empty()).then(|| foreign::shown(&self.doc.join("\n")).into_owned());
         self.doc.clear();
         doc
     }
@@ -342,6 +370,8 @@ impl<'a> Parser<'a> {
             if !is_part {
                 return;
             }
+            let at = self.cursor.at;
+            self.cursor.accept_foreign(at, at + line.len());
             self.cursor.next_line();
         }
     }

@@ -3,6 +3,7 @@
 use super::ast::{Name, Value, Word};
 use super::cursor::Cursor;
 use super::diag::Diag;
+use super::foreign;
 use super::span::{FileId, Span, Spanned};
 use super::word::{self, BRACKETS, Broken, Ends};
 
@@ -177,7 +178,8 @@ impl Value {
 /// Reads a value that was given outside a workflow, as by `--set NAME=VALUE`: `[a, b]` is a list,
 /// anything else one word, taken as it was spelt.
 pub fn parse_value(file: FileId, text: &str) -> Result<Value, Box<Diag>> {
-    let mut cursor = Cursor { file, text, at: 0 };
+    let text = &foreign::escaped(text.to_string());
+    let mut cursor = Cursor::new(file, text);
     cursor.skip_blanks();
     if cursor.byte() != Some(b'[') {
         return Ok(Value::Word(Word {

@@ -131,7 +131,7 @@ pub(super) fn read_command(
                 match reader.cursor.byte() {
                     Some(b'"') => break,
                     Some(b'\\') => reader.escape(true, &mut pieces)?,
-                    _ => reader.character(&mut pieces),
+                    _ => reader.character(true, &mut pieces),
                 }
             }
             reader.cursor.at += 1;
@@ -183,12 +183,12 @@ impl Reader<'_, '_> {
                 }
                 b')' if within == Within::Bare && parentheses > 0 => {
                     parentheses -= 1;
-                    self.character(pieces);
+                    self.character(in_quotes, pieces);
                 }
                 _ if within == Within::Bare && self.ends.bytes.contains(&byte) => return Ok(()),
                 b'(' => {
                     parentheses += 1;
-                    self.character(pieces);
+                    self.character(in_quotes, pieces);
                 }
                 b'\\' if self.cursor.line_ends(at + 1) => {
                     if in_quotes || at + 1 < self.cursor.text.len() {
@@ -233,7 +233,7 @@ impl Reader<'_, '_> {
                 b'{' => self.brace(in_quotes, depth, pieces)?,
                 b'}' if self.n_literal_braces > 0 => {
                     self.n_literal_braces -= 1;
-                    self.character(pieces);
+                    self.character(in_quotes, pieces);
                 }
                 b'}' => {
                     if !std::mem::replace(&mut self.has_stray_brace, true) {
@@ -244,15 +244,15 @@ impl Reader<'_, '_> {
                                 .fix("write `\\}` for the character itself", span, "\\}"),
                         );
                     }
-                    self.character(pieces);
+                    self.character(in_quotes, pieces);
                 }
-                _ => self.character(pieces),
+                _ => self.character(in_quotes, pieces),
             }
         }
     }
 
     /// Takes one character as itself, or as many as are never special.
-    fn character(&mut self, pieces: &mut Vec<Piece>) {
+    fn character(&mut self, in_quotes: bool, pieces: &mut Vec<Piece>) {
         let rest = self.cursor.rest();
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./".contains(byte);
         let n_plain = rest.bytes().take_while(|byte| is_plain(byte)).count();
@@ -264,12 +264,20 @@ impl Reader<'_, '_> {
         let Some(c) = rest.chars().next() else { return };
         if !c.is_ascii() {
             self.check_character(c);
+            if in_quotes {
+                let at = self.cursor.at;
+                self.cursor.accept_foreign(at, at + c.len_utf8());
+            }
         }
         push_text(pieces, &rest[..c.len_utf8()]);
         self.cursor.at += c.len_utf8();
     }
 
     fn unclosed(&mut self, start: usize, end: usize, what: &str, closer: &str) -> Broken {
+        if what == "quote" {
+            // What was to be in it is not known.
+            self.cursor.accept_foreign(end, self.cursor.line_end(end));
+        }
         let span = self.cursor.span(start, end);
         let opener = &self.cursor.text[start..end];
         let line = self.cursor.text[end..].lines().next().unwrap_or_default();

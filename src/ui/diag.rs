@@ -11,6 +11,7 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Patch, Re
 
 use super::{human, safe, style::Style};
 use crate::lang::diag::{Diag, Help, Label, Severity};
+use crate::lang::foreign;
 use crate::lang::span::{FileId, Sources, Span};
 use excerpt::Excerpt;
 
@@ -119,17 +120,17 @@ pub fn render(diag: &Diag, sources: &Sources, look: Look) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(safe::text(diag.message.as_bytes()));
+    let title = level.primary_title(safe::text(&foreign::bytes(&diag.message)));
     let mut main = Group::with_title(title.id(diag.code));
     for marks in clusters(diag, sources) {
         main = main.elements(marked_source(&marks, sources));
     }
     for note in &diag.notes {
-        main = main.element(Level::NOTE.message(safe::text(note.as_bytes())));
+        main = main.element(Level::NOTE.message(safe::text(&foreign::bytes(note))));
     }
     let mut groups = vec![];
     for help in &diag.helps {
-        let text = safe::text(help.text.as_bytes());
+        let text = safe::text(&foreign::bytes(&help.text));
         match patched_source(help, sources) {
             Some(patched) => {
                 let title = Level::HELP.secondary_title(text);
@@ -205,7 +206,8 @@ fn marked_source<'a>(marks: &[Mark], sources: &Sources) -> Vec<Element<'a>> {
         .iter()
         .zip(&places)
         .map(|(mark, place)| {
-            let text = Some(safe::line(mark.label.text.as_bytes())).filter(|text| !text.is_empty());
+            let text =
+                Some(safe::line(&foreign::bytes(&mark.label.text))).filter(|text| !text.is_empty());
             mark.kind.span(excerpt.inside(place)).label(text)
         })
         .collect();

@@ -8,8 +8,8 @@ use super::scope::{BUILT_IN, Scope, Site};
 use super::space::Found;
 use super::{Expr, Limit, RuleId, Workflow, table, target};
 use crate::dense::{Id, Interner};
-use crate::lang::Diag;
 use crate::lang::ast::{self, Item, ItemKind, Piece, Value};
+use crate::lang::{Diag, foreign};
 
 /// A longer text can be passed to no command (Linux, `execve(2)`), and lets that use others grow fast.
 const LONGEST_VALUE: usize = 128 << 10;
@@ -258,8 +258,8 @@ impl Loader<'_> {
         let mut is_good = true;
         for piece in &word.pieces {
             match piece {
-                Piece::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Piece::Glob(glob) => text.extend_from_slice(spelt(glob).as_bytes()),
+                Piece::Text(part) => text.extend_from_slice(&foreign::bytes(part)),
+                Piece::Glob(glob) => text.extend_from_slice(&foreign::bytes(&spelt(glob))),
                 Piece::Hole(hole) => match self.constant(hole) {
                     Ok(Expr::Text(value)) if text.len() + value.len() > LONGEST_VALUE => {
                         let longest = LONGEST_VALUE >> 10;

@@ -7,7 +7,7 @@ use super::param::{Content, Override, Param, Type};
 use super::space::Given;
 use crate::lang::ast::{self, Value};
 use crate::lang::nearest::nearest;
-use crate::lang::{Diag, FileId, Span, parse_value};
+use crate::lang::{Diag, FileId, Span, foreign, parse_value};
 
 impl Loader<'_> {
     pub(super) fn param(&mut self, doc: Option<String>, name: &ast::Name, value: Option<&Value>) {
@@ -254,7 +254,7 @@ fn typed_list(text: &str) -> Result<Vec<BString>, String> {
         return Err("it does not begin with `[`".into());
     };
     let words = words.value.iter().map(|word| match word.spelt() {
-        Some(text) => Ok(text.into()),
+        Some(text) => Ok(foreign::bytes(&text).into_owned()),
         None => Err("nothing is filled in here; a brace is written `\\{`".to_string()),
     });
     words.collect()

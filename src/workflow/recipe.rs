@@ -10,7 +10,7 @@ use super::scope::{Scope, Site, Unknown};
 use super::{Expr, Tuple};
 use crate::lang::ast::{self, Hole};
 use crate::lang::recipe::{Interpreter, Language, RecipeText, lex};
-use crate::lang::{Diag, Span};
+use crate::lang::{Diag, Span, foreign};
 
 /// The program that takes a recipe's text as its last argument, `-c` included.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -174,7 +174,10 @@ pub(super) fn resolve_block(
                 );
             }
             Launch::Interpreter {
-                argv: words.iter().map(|word| word.as_str().into()).collect(),
+                argv: words
+                    .iter()
+                    .map(|word| foreign::bytes(word).into_owned())
+                    .collect(),
                 is_shell: *language == Language::Shell,
             }
         }

@@ -12,7 +12,7 @@ use super::scope::Constants;
 use super::table::TableId;
 use super::{LimitId, ModuleId, Param, RuleId};
 use crate::lang::ast::{self, Ast, Item, ItemKind, Piece, Value};
-use crate::lang::{Diag, FileId, Span, parse};
+use crate::lang::{Diag, FileId, NOT_TEXT, Span, foreign, parse};
 
 /// So deep may files include and use each other.
 const MOST_DEEP: usize = 200;
@@ -192,11 +192,39 @@ impl Loader<'_> {
         if let Some(ast) = self.parsed.get(&name) {
             return Some((name, ast.clone()));
         }
-        let (id, name, text) = self.read_text(&file, word.span, "the workflow")?;
-        let (ast, diags) = parse(id, &text);
+        let (name, bytes) = self.read_file(&file, word.span, "the workflow")?;
+        let text = foreign::read(bytes);
+        let id = self.sources.add(name.clone(), text.as_str());
+        let (ast, mut diags) = parse(id, &text);
+        let not_text = diags.iter_mut().find(|diag| diag.code == NOT_TEXT);
+        let is_text = not_text.is_none();
+        if let Some(diag) = not_text {
+            diag.code = "E0292";
+            *diag = diag.clone().and(word.span, "named here");
+        }
         self.diags.extend(diags);
+        if !is_text {
+            return None;
+        }
         self.parsed.insert(name.clone(), ast.clone());
         Some((name, ast))
+    }
+
+    /// A file that is named relative to the file that says so: its name as messages show it, and what
+    /// it holds.
+    fn read_file(&mut self, file: &str, said: Span, what: &str) -> Option<(String, Vec<u8>)> {
+        let name = beside(&self.sources.get(said.file).name, file);
+        match (self.files)(&name) {
+            Ok(bytes) => Some((name, bytes)),
+            Err(error) => {
+                self.diags.push(
+                    Diag::error("E0292", format!("{what} `{name}` cannot be read"))
+                        .at(said, error.to_string())
+                        .note("it is looked for beside the file that names it"),
+                );
+                None
+            }
+        }
     }
 
     /// The text of a file that is named relative to the file that says so.
@@ -206,18 +234,7 @@ impl Loader<'_> {
         said: Span,
         what: &str,
     ) -> Option<(FileId, String, String)> {
-        let name = beside(&self.sources.get(said.file).name, file);
-        let bytes = match (self.files)(&name) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.diags.push(
-                    Diag::error("E0292", format!("{what} `{name}` cannot be read"))
-                        .at(said, error.to_string())
-                        .note("it is looked for beside the file that names it"),
-                );
-                return None;
-            }
-        };
+        let (name, bytes) = self.read_file(file, said, what)?;
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let id = self.sources.add(name.clone(), text.clone());

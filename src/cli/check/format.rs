@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::lang::diag::{Diag, Severity};
-use crate::lang::{Sources, Span};
+use crate::lang::{Sources, Span, foreign};
 
 /// One object per diagnostic. Lines and columns count from 1, columns in characters; an end is the
 /// place behind the last character.
@@ -38,7 +38,7 @@ pub fn json(diags: &[Diag], sources: &Sources, out: &mut dyn Write) -> io::Resul
             shown
         });
         object["helps"] = helps.collect();
-        writeln!(out, "{object}")?;
+        writeln!(out, "{}", foreign::shown(&object.to_string()))?;
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ pub fn github(diags: &[Diag], sources: &Sources, out: &mut dyn Write) -> io::Res
         writeln!(
             out,
             "::{severity} {properties}title={code}::{}",
-            data(&message)
+            data(&foreign::shown(&message))
         )?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use super::document::Document;
 use super::{elsewhere, find};
 use crate::lang::ast::{Item, ItemKind, Name};
 use crate::lang::diag::{Diag, Label, Severity};
+use crate::lang::foreign;
 use crate::lang::format::format;
 
 /// What is wrong with a document, and what looks like a slip.
@@ -39,6 +40,7 @@ fn diagnostic(document: &Document, diag: &Diag) -> Diagnostic {
     for help in &diag.helps {
         message += &format!("\nhelp: {}", help.text);
     }
+    let message = foreign::shown(&message).into_owned();
     let is_here = |label: &&Label| label.span.file == document.reading.file;
     let primary = diag.primary.iter().filter(|label| !is_here(label));
     let related: Vec<_> = primary

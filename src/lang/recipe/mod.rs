@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::ast::{Hole, Recipe};
 use super::diag::Diag;
+use super::foreign;
 use super::quote::Place;
 use super::span::{FileId, Span};
 
@@ -90,8 +91,11 @@ pub fn lex(recipe: &Recipe) -> (RecipeText, Vec<Diag>) {
     }
     let read = shell::read(&recipe.text, &places);
     let simple = match interpreter {
-        Interpreter::Default => simple::read(&recipe.text, &read.parts),
-        Interpreter::Script { .. } => None,
+        // What a shell makes of bytes that are no text is its own business.
+        Interpreter::Default if foreign::shown(&recipe.text) == recipe.text => {
+            simple::read(&recipe.text, &read.parts)
+        }
+        _ => None,
     };
     let text = RecipeText {
         interpreter,

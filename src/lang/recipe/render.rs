@@ -8,6 +8,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::simple::{Command, Operator, WordPart};
 use super::{HereDoc, Part, RecipeText};
 use crate::lang::ast::Hole;
+use crate::lang::foreign;
 use crate::lang::quote::{self, Place, Unquotable, ValueKind};
 use crate::lang::span::Span;
 
@@ -48,7 +49,9 @@ impl RecipeText {
         let mut last = None;
         for part in &self.parts {
             match part {
-                Part::Text(range) => out.extend_from_slice(&self.text.as_bytes()[range.clone()]),
+                Part::Text(range) => {
+                    out.extend_from_slice(&foreign::bytes(&self.text[range.clone()]))
+                }
                 Part::Placeholder(placeholder) => {
                     let filled = fill(&placeholder.hole);
                     if placeholder.hole.is_raw {
@@ -132,8 +135,8 @@ impl RecipeText {
                     WordPart::Part(at) => match &self.parts[*at] {
                         Part::Placeholder(placeholder) => placeholder,
                         Part::Text(range) => {
-                            let text = &self.text.as_bytes()[range.clone()];
-                            open.get_or_insert_default().extend_from_slice(text);
+                            let text = foreign::bytes(&self.text[range.clone()]);
+                            open.get_or_insert_default().extend_from_slice(&text);
                             continue;
                         }
                         Part::HereDocStart(_) | Part::HereDocEnd(_) => return None,
@@ -211,14 +214,14 @@ fn raw(filled: &Filled, out: &mut Vec<u8>) {
 impl HereDoc {
     /// Whether a line of the filled body would end the document early.
     fn is_ended_by(&self, body: &[u8]) -> bool {
-        let delimiter = self.delimiter.as_bytes();
+        let delimiter = foreign::bytes(&self.delimiter);
         let ends = |line: &[u8]| {
             let tabs = match self.strips_tabs {
                 true => line.iter().take_while(|&&byte| byte == b'\t').count(),
                 false => 0,
             };
             // dash drops a byte of its own kind behind a line's start that equals the delimiter.
-            let behind = line[tabs..].strip_prefix(delimiter);
+            let behind = line[tabs..].strip_prefix(&**delimiter);
             behind.is_some_and(|rest| matches!(rest.first(), None | Some(0x81..=0x88)))
         };
         if body.split(|&byte| byte == b'\n').any(ends) {

@@ -1,6 +1,7 @@
 //! Files good and wrong, and what is made of them.
 
 mod dump;
+mod foreign;
 mod good;
 mod hostile;
 mod recipes;

@@ -41,7 +41,7 @@ impl Reader<'_, '_> {
                 pieces.push(Piece::Glob(Glob::Class(class)));
                 self.cursor.at = end + 1;
             }
-            None if in_quotes => self.character(pieces),
+            None if in_quotes => self.character(in_quotes, pieces),
             None => return Err(self.unclosed(start, start + 1, "bracket", "]")),
         }
         Ok(())

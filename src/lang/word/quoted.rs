@@ -3,6 +3,7 @@
 use super::{Broken, Reader, Within, push_text};
 use crate::lang::ast::Piece;
 use crate::lang::diag::Diag;
+use crate::lang::foreign;
 
 impl Reader<'_, '_> {
     /// Characters that look like others and come in by copying from a page.
@@ -55,6 +56,7 @@ impl Reader<'_, '_> {
             );
             return Err(Broken);
         }
+        self.cursor.accept_foreign(start, start + 1 + c.len_utf8());
         self.cursor.at += 1 + c.len_utf8();
         match c {
             'n' if in_quotes => push_text(pieces, "\n"),
@@ -86,7 +88,7 @@ impl Reader<'_, '_> {
             .and_then(|(digits, value)| Some((digits, char::from_u32(value)?)));
         if let Some((digits, c)) = value {
             self.cursor.at += digits.len() + 2;
-            push_text(pieces, c.encode_utf8(&mut [0; 4]));
+            push_text(pieces, &foreign::escaped(c.to_string()));
             return Ok(());
         }
         let span = self.cursor.span(start, self.cursor.at);
@@ -108,6 +110,7 @@ impl Reader<'_, '_> {
         let Some(length) = length else {
             return Err(self.unclosed(start, start + 1, "quote", "'"));
         };
+        self.cursor.accept_foreign(start, start + 1 + length);
         push_text(pieces, &text[start + 1..start + 1 + length]);
         self.cursor.at = start + length + 2;
         Ok(())

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::lang::foreign;
 use crate::lang::span::Span;
 use crate::ui::safe;
 
@@ -53,6 +54,7 @@ pub(super) fn edited_place(text: &str, span: Span) -> Option<Range<usize>> {
 
 /// As many characters as `text` has, those replaced that a terminal would not simply show.
 pub(super) fn harmless(text: &str) -> String {
+    let text = foreign::shown(text);
     let mut chars = text.chars().peekable();
     let mut out = String::with_capacity(text.len());
     while let Some(c) = chars.next() {

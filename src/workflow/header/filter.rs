@@ -2,7 +2,7 @@
 
 use super::words::glob_part;
 use crate::lang::ast::{FilterKind, Piece};
-use crate::lang::{Diag, Span, ast};
+use crate::lang::{Diag, Span, ast, foreign};
 use crate::pattern::{self, Capture, Filter, NameId, Pattern};
 use crate::workflow::expr::{Part, Word};
 use crate::workflow::load::Loader;
@@ -57,6 +57,18 @@ pub(super) fn resolve_filter<'a>(
                 // The parser said that it must be quoted.
                 return (Filter::All, None);
             };
+            let text = match String::from_utf8(foreign::bytes(&text).into_owned().into()) {
+                Ok(text) => text,
+                Err(error) => {
+                    let byte = error.as_bytes()[error.utf8_error().valid_up_to()];
+                    loader.diags.push(
+                        Diag::error("E0256", "a byte of this regular expression is not UTF-8")
+                            .at(filter.word.span, "its syntax is text")
+                            .help(format!("write the byte as `(?-u:\\x{byte:02x})`")),
+                    );
+                    return (Filter::All, None);
+                }
+            };
             let names = &mut loader.workflow.names;
             let mut found = Vec::new();
             let compiled = Filter::regex(&text, &mut |name| {
@@ -86,7 +98,7 @@ pub(super) fn template(loader: &mut Loader, word: &ast::Word) -> Option<Pattern>
     let mut parts = Vec::new();
     for piece in &word.pieces {
         match piece {
-            Piece::Text(text) => parts.push(pattern::Part::Text(text.as_bytes().into())),
+            Piece::Text(text) => parts.push(pattern::Part::Text(foreign::bytes(text).into_owned())),
             Piece::Glob(glob) => parts.push(glob_part(loader, glob)?),
             Piece::Hole(hole) => {
                 let name = hole.name.value.as_str();

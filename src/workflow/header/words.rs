@@ -2,7 +2,7 @@
 
 use crate::lang::ast::{Glob, Piece, Verb};
 use crate::lang::nearest::nearest;
-use crate::lang::{Diag, Span, ast};
+use crate::lang::{Diag, Span, ast, foreign};
 use crate::pattern;
 use crate::workflow::captures::Captures;
 use crate::workflow::expr::{Expr, Part, Word};
@@ -38,7 +38,7 @@ pub(in crate::workflow) fn resolve_words(
     let mut is_good = true;
     for piece in &word.pieces {
         let part = match piece {
-            Piece::Text(text) => Part::Text(text.as_bytes().into()),
+            Piece::Text(text) => Part::Text(foreign::bytes(text).into_owned()),
             Piece::Glob(glob) => match glob_part(loader, glob) {
                 Some(part) => Part::Glob(part),
                 None => return Vec::new(),
@@ -165,7 +165,7 @@ pub(super) fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Par
                 let mut parts = Vec::new();
                 for piece in pieces {
                     parts.push(match piece {
-                        Piece::Text(text) => pattern::Part::Text(text.as_bytes().into()),
+                        Piece::Text(text) => pattern::Part::Text(foreign::bytes(text).into_owned()),
                         Piece::Glob(inner) => glob_part(loader, inner)?,
                         Piece::Hole(hole) => {
                             let word = ast::Word {
