@@ -291,6 +291,81 @@ fn a_run_that_is_stopped_twice_ends_at_once() {
 }
 
 #[test]
+fn a_run_that_stands_still_goes_on_to_end() {
+    for (args, status) in [(&["stop", "--wait"][..], 143), (&["stop", "--drain"], 1)] {
+        let project = waits();
+        let run = start(&project, &[], "begun.a");
+        signal(&run, Signal::TSTP);
+        let stat = format!("/proc/{}/stat", run.id());
+        let is_still = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "));
+        wait_until("a stop", is_still);
+        // Who only looks does not wait for an answer that cannot come.
+        let asked = Instant::now();
+        let out = project.flow(&["why", "got/b"]).expect(0).out;
+        says(&out, &["; it stands still (Ctrl-Z), `fg` in its terminal"]);
+        project.flow(&["status"]).expect(0);
+        assert!(asked.elapsed() < Duration::from_secs(5) && is_still());
+        let out = project.flow(args).expect(0).out;
+        says(
+            &out,
+            &["stood still (Ctrl-Z): it goes on", "1 job was running"],
+        );
+        go(&project);
+        end(run).expect(status);
+    }
+}
+
+#[test]
+fn a_state_folder_that_is_moved_away_comes_back() {
+    let project = waits();
+    project.write("got/a", "old\n");
+    project.touch("in/a");
+    let run = start(&project, &["-j2"], "begun.a");
+    let state = project.path(".flow");
+    let away = project.path("away");
+    fs::rename(&state, &away).unwrap();
+    wait_until("the folder", || state.is_dir());
+    assert!(!away.exists());
+    go(&project);
+    let ended = end(run).expect(0);
+    ended.says(&[
+        "the state folder `.flow` was moved to `",
+        "/away` and was put back",
+    ]);
+    let again = project.flow(&["run"]).expect(0);
+    again.says(&["everything is up to date (3 jobs)"]);
+}
+
+#[test]
+fn a_run_whose_state_folder_is_gone_ends() {
+    for is_replaced in [false, true] {
+        let project = waits();
+        let run = start(&project, &["-j2"], "begun.a");
+        let state = project.path(".flow");
+        match is_replaced {
+            false => fs::remove_dir_all(&state).unwrap(),
+            true => {
+                // At one stroke, so that it is not put back first.
+                let other = project.path("other");
+                fs::create_dir(&other).unwrap();
+                let flags = rustix::fs::RenameFlags::EXCHANGE;
+                let cwd = rustix::fs::CWD;
+                rustix::fs::renameat_with(cwd, &other, cwd, &state, flags).unwrap();
+            }
+        }
+        let ended = end(run).expect(7);
+        ended.says(&[match is_replaced {
+            false => "the state folder `.flow` was removed",
+            true => "/other`, and something else stands in its place",
+        }]);
+        assert!(!project.has("got/a") && !project.has(".flow/history.length"));
+        go(&project);
+        let next = project.flow(&["run"]).expect(0);
+        next.says(&["3 done"]);
+    }
+}
+
+#[test]
 fn without_a_socket_there_are_signals() {
     for (args, status, name) in [
         (&["stop", "--wait"][..], 143, "SIGTERM"),

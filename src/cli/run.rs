@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::mpsc;
 
@@ -23,7 +25,7 @@ use crate::exec::drmaa::Cluster;
 use crate::exec::supervisor::SupervisorHandle;
 use crate::exec::{self, Executor, local};
 use crate::history::output::Writer;
-use crate::history::{self, Owed, OwedFile};
+use crate::history::{self, Anchor, Owed, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Plan};
@@ -160,6 +162,9 @@ pub fn run(
         }
     };
     let mark = forge.mark.clone();
+    let state = state_path(&opened);
+    let anchor = Anchor::new(&opened.folder, Path::new(OsStr::from_bytes(&state)));
+    let anchor = anchor.context("look for the state folder")?;
     let mut sinks = sinks(&options, &opened)?;
     warn(&mut sinks, warnings);
     let summary = run::run(Setup {
@@ -184,6 +189,7 @@ pub fn run(
                 .map(drop)
                 .context("end what the lost process has left running")
         }),
+        anchor: Box::new(move || anchor.hold()),
         suspend: Box::new(move || {
             if let Some(supervisor) = supervisor {
                 local::stand_still(supervisor);
@@ -361,7 +367,7 @@ fn sinks<'a>(options: &RunOptions, opened: &Opened) -> anyhow::Result<Vec<Box<dy
 /// The command that shows a job's log, with this run's own folders.
 fn log_command(options: &RunOptions) -> String {
     let mut words = vec!["flow log".to_string()];
-    let mut add = |flag: &str, path: &std::path::Path| {
+    let mut add = |flag: &str, path: &Path| {
         words.push(format!(
             "{flag}{}",
             crate::ui::path(path.as_os_str().as_bytes())

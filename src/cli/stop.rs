@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::Exit;
-use super::ask::client::{Seen, Silence, ask, who};
+use super::ask::client::{Seen, Silence, ask, let_go_on, who};
 use super::open;
 use super::options::StopOptions;
 use crate::exec::local::{Sent, look, send};
@@ -24,6 +24,11 @@ pub fn stop(options: StopOptions) -> anyhow::Result<Exit> {
         true => Question::Drain,
         false => Question::Stop,
     };
+    // What stands still can neither hear nor end.
+    if let Some(holder) = let_go_on(&state) {
+        let who = shown(&holder);
+        anstream::println!("the run, {who}, stood still (Ctrl-Z): it goes on, so that it can end");
+    }
     let holder = match ask(&state, question) {
         Ok((holder, answer)) => {
             anstream::println!("{}", asked(&holder, &answer));
@@ -106,9 +111,17 @@ fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Res
         );
         return Err(Exit::NoSuchTarget);
     }
+    if let Silence::Still = silence {
+        anstream::eprintln!(
+            "error: the run, {}, stands still (Ctrl-Z), and cannot be told to go on\n\
+             hint: `fg` in its terminal does so",
+            shown(&holder)
+        );
+        return Err(Exit::Held);
+    }
     if let Silence::Mute = silence {
         anstream::eprintln!(
-            "error: the run, {}, was asked and does not answer: it may be stopped (Ctrl-Z), or busy\n\
+            "error: the run, {}, was asked and does not answer: it may be busy\n\
              hint: `kill -{name} {}` sends it a signal that does the same",
             shown(&holder),
             holder.pid

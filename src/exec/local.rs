@@ -17,7 +17,7 @@ use bstr::BString;
 use rustix::process::{Pid, Signal as OsSignal, WaitOptions, getpid, kill_process, waitpid};
 use tokio::io::AsyncReadExt;
 
-pub use crate::exec::procs::{MARK, Proc, Sent, end_marked, look, send};
+pub use crate::exec::procs::{MARK, Proc, Sent, end_marked, look, send, stands_still};
 use crate::exec::supervisor::SupervisorHandle;
 pub use crate::exec::wire::Setup;
 use crate::exec::{Executor, Report, Signal, Task, TaskId, wire};

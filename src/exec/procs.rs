@@ -55,6 +55,13 @@ pub fn look(pid: i32) -> Option<Proc> {
     parse_stat(&text[..len]).map(|proc| Proc { pid, ..proc })
 }
 
+/// Whether a process stands still, as by Ctrl-Z, until it gets CONT.
+pub fn stands_still(pid: i32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let name_ends = stat.iter().rposition(|byte| *byte == b')');
+    name_ends.is_some_and(|at| stat[at..].starts_with(b") T"))
+}
+
 /// All processes, in the order of their ids.
 pub fn snapshot() -> io::Result<Vec<Proc>> {
     let mut found: Vec<Proc> = fs::read_dir("/proc")?

@@ -4,6 +4,7 @@
 //! History is evidence, never authority: a job is fresh only if its record and what is on disk
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
+pub mod anchor;
 mod checksum;
 pub mod contents;
 pub mod discovered;
@@ -26,6 +27,7 @@ mod tests;
 
 use bstr::{BStr, BString};
 
+pub use anchor::Anchor;
 pub use contents::{Contents, ContentsFile, Seen};
 pub use discovered::{Discovered, DiscoveredFile};
 pub use holder::Holder;

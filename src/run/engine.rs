@@ -61,6 +61,7 @@ impl<'a> Engine<'a> {
             sinks: setup.sinks,
             log: setup.log,
             fence: setup.fence,
+            anchor: setup.anchor,
             suspend: setup.suspend,
             explain: setup.explain,
             options: setup.options,
@@ -161,9 +162,12 @@ impl<'a> Engine<'a> {
         if self.lost.is_none() {
             self.sweep_temps();
         }
-        self.store.finish();
-        if let Err(error) = self.history.close() {
-            self.lost.get_or_insert(format!("{error:#}"));
+        // In a folder that is another's nothing is noted.
+        if self.holds_state() {
+            self.store.finish();
+            if let Err(error) = self.history.close() {
+                self.lost.get_or_insert(format!("{error:#}"));
+            }
         }
         self.tally.wall_s = self.now().as_secs_f64();
         let tally = self.tally;
@@ -241,9 +245,28 @@ impl<'a> Engine<'a> {
     /// Hands over what was decided, all at once. The records first: a job of which nothing is
     /// written must not run.
     fn pass_on(&mut self) {
+        if !self.holds_state() {
+            return;
+        }
         let written = self.history.flush();
         if let Err(error) = written.and_then(|()| self.executor.flush()) {
             self.stop(format!("{error:#}"));
+        }
+    }
+
+    /// What the run writes is to be where the next one looks for it.
+    fn holds_state(&mut self) -> bool {
+        match (self.anchor)() {
+            Ok(warning) => {
+                if let Some(warning) = warning {
+                    self.warn(warning);
+                }
+                true
+            }
+            Err(error) => {
+                self.stop(format!("{error:#}"));
+                false
+            }
         }
     }
 

@@ -133,6 +133,8 @@ pub struct Setup<'a> {
     pub log: Box<dyn Log + 'a>,
     /// Ends what an executor that is lost has left running.
     pub fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
+    /// Sees to it that the state folder is where it was, and says what it took to get it there.
+    pub anchor: Box<dyn Fn() -> anyhow::Result<Option<String>> + 'a>,
     /// Stops this process until it is told to go on.
     pub suspend: Box<dyn Fn() + 'a>,
     /// Says why a job runs, for whoever asks.
@@ -224,6 +226,7 @@ struct Engine<'a> {
     sinks: Vec<Box<dyn Sink + 'a>>,
     log: Box<dyn Log + 'a>,
     fence: Box<dyn Fn() -> anyhow::Result<()> + 'a>,
+    anchor: Box<dyn Fn() -> anyhow::Result<Option<String>> + 'a>,
     suspend: Box<dyn Fn() + 'a>,
     explain: ask::Explain<'a>,
     options: Options,

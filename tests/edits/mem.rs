@@ -153,6 +153,7 @@ impl Project {
             sinks: vec![Box::new(Ear(heard.clone()))],
             log: Box::new(Writer::new(&self.state, id)),
             fence: Box::new(|| Ok(())),
+            anchor: Box::new(|| Ok(None)),
             suspend: Box::new(|| ()),
             explain: Box::new(|_, _, _, _, _, _| unreachable!("nobody asks")),
             options: Options {

@@ -312,6 +312,7 @@ fn try_run(world: &Shared) -> Ended {
             world.borrow_mut().fence();
             Ok(())
         }),
+        anchor: Box::new(|| Ok(None)),
         suspend: Box::new(|| world.borrow_mut().stand_still()),
         explain: Box::new(|_, _, _, _, _, _| unreachable!("nobody asks why")),
         options,

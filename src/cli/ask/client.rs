@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::{Request, Response, SCHEMA, address, own_user, peer, read_line, write_line};
 use crate::exec::local;
 use crate::history::{Holder, holder};
@@ -48,6 +50,23 @@ pub fn whereabouts(found: Holder) -> Seen {
     }
 }
 
+/// A run of this host that stands still, as by Ctrl-Z: it hears nothing until it goes on.
+fn still(state: &Path) -> Option<Holder> {
+    match who(state) {
+        Seen::Here(holder) => Some(holder).filter(|it| local::stands_still(it.pid as i32)),
+        Seen::Nobody | Seen::Elsewhere(_) => None,
+    }
+}
+
+/// Lets a run go on that stands still, as `fg` does. `None` where there is none, or it may not be told.
+pub fn let_go_on(state: &Path) -> Option<Holder> {
+    let holder = still(state)?;
+    let process = local::look(holder.pid as i32)?;
+    let is_it = process.started == holder.started;
+    let sent = is_it.then(|| local::send(&process, Signal::CONT))?;
+    (sent == local::Sent::Yes).then_some(holder)
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Silence {
@@ -57,6 +76,8 @@ pub enum Silence {
     Foreign(u32),
     /// It has closed the connection: it is over, or too many ask.
     Closed,
+    /// It stands still, as by Ctrl-Z, and was not asked.
+    Still,
     /// It was asked and says nothing for long.
     Mute,
     /// It says that it cannot, or something that is not understood.
@@ -70,6 +91,9 @@ pub fn ask(state: &Path, question: Question) -> Result<(Holder, Answer), Silence
 }
 
 fn ask_as(state: &Path, question: Question, owner: u32) -> Result<(Holder, Answer), Silence> {
+    if still(state).is_some() {
+        return Err(Silence::Still);
+    }
     let mut stream = connect(state).map_err(|_| Silence::NoSocket)?;
     match peer(&stream) {
         Ok(user) if user == owner => {}

@@ -10,6 +10,9 @@ use crate::cli::ask::words;
 use crate::run::ask::{Answer, Now, Question};
 use crate::ui::{path, safe};
 
+/// What is said of a run that was stopped by Ctrl-Z.
+const STANDS_STILL: &str = "it stands still (Ctrl-Z), `fg` in its terminal lets it go on";
+
 /// Whether what is on disk has something to say beside what the run has said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rest {
@@ -129,7 +132,8 @@ fn why_silent(silence: &Silence) -> String {
             "the socket in its place is another user's, and was not asked".into()
         }
         Silence::Closed => "it does not answer".into(),
-        Silence::Mute => "it does not answer: it may be stopped (Ctrl-Z), or busy".into(),
+        Silence::Still => STANDS_STILL.into(),
+        Silence::Mute => "it does not answer: it may be busy".into(),
         Silence::Odd(text) => {
             format!(
                 "its answer was not understood: {}",

@@ -342,6 +342,7 @@ fn drive(
         })],
         log: Box::new(Writer::new(logs.path(), "run".into())),
         fence: Box::new(|| Ok(())),
+        anchor: Box::new(|| Ok(None)),
         suspend: Box::new(|| {}),
         explain: Box::new(|_, _, _, _, _, reason| Because {
             reason: format!("{reason:?}"),
