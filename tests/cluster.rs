@@ -218,7 +218,7 @@ originate killed -> k
         "exit status 100",
         "| said s.3",
         "ended well but did not make: m",
-        "a command in it was killed by SIGKILL",
+        "killed by signal 9 (SIGKILL)",
     ]);
     cluster.expect_nothing_left();
 }

@@ -58,7 +58,7 @@ fn commands_rules_files_params_and_codes_are_offered() {
     for (line, expected) in [
         ("flow che", vec!["check"]),
         ("flow st", vec!["status", "stop"]),
-        ("flow stop --d", vec!["--drain"]),
+        ("flow stop --dra", vec!["--drain"]),
         ("flow run u", vec!["up"]),
         ("flow run rep", vec!["report"]),
         ("flow plan a", vec!["all", "all.txt"]),

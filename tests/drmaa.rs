@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
@@ -45,6 +46,11 @@ merge all: one -> all
     cat {input} > {output}
 ";
 
+/// The same, whose jobs wait until they may end.
+fn waiting() -> String {
+    WORKFLOW.replace("sleep 0.1", "until test -e go; do sleep 0.02; done")
+}
+
 struct Cluster {
     project: Project,
 }
@@ -81,6 +87,39 @@ impl Cluster {
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
         command.spawn().expect("flow starts")
+    }
+
+    /// A cluster on which the five jobs have begun, and whose driver was killed.
+    fn orphaned(workflow: &str) -> Option<Cluster> {
+        let cluster = Cluster::new(workflow, "")?;
+        let mut run = cluster.start(&[]);
+        wait_until("five jobs", || cluster.ran().len() == 5);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        Some(cluster)
+    }
+
+    /// Lets jobs end that wait for it.
+    fn go(&self) {
+        fs::write(self.project.path("go"), "").unwrap();
+    }
+
+    /// A run at a terminal of its own; what it writes there comes as stdout, keys go to stdin. `None`
+    /// without the program that makes a terminal.
+    fn at_a_terminal(&self) -> Option<Child> {
+        let mut flow = String::from(env!("CARGO_BIN_EXE_flow"));
+        flow += " run --drmaa";
+        let mut command = Command::new("script");
+        command.args(["-qefc", &flow, "/dev/null"]);
+        command.current_dir(self.project.path(""));
+        command.env("DRMAA_LIBRARY_PATH", library().expect("it was built"));
+        command.env("FAKE_DRMAA", self.project.path("rules"));
+        let pipe = std::process::Stdio::piped;
+        let started = command.stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn();
+        if started.is_err() {
+            eprintln!("SKIPPED: no `script`, so there is no terminal to test with");
+        }
+        started.ok()
     }
 
     /// The jobs that have begun, in byte order; each as often as it did.
@@ -201,6 +240,7 @@ originate killed -> k
     ended.says(&[
         "| said s.3",
         "exit status 137: a command in it was killed by SIGKILL",
+        "killed by signal 9 (SIGKILL)",
     ]);
     let log = cluster.project.flow(&["log", "s.3"]).expect(0);
     assert!(log.out.contains("said s.3"));
@@ -223,20 +263,15 @@ originate one -> a
 
 #[test]
 fn a_driver_that_dies_leaves_its_jobs_to_the_next() {
-    let workflow = WORKFLOW.replace("sleep 0.1", "until test -e go; do sleep 0.02; done");
-    let Some(cluster) = Cluster::new(&workflow, "") else {
+    let Some(cluster) = Cluster::orphaned(&waiting()) else {
         return;
     };
-    let mut first = cluster.start(&[]);
-    wait_until("five jobs", || cluster.ran().len() == 5);
-    first.kill().unwrap();
-    first.wait().unwrap();
     // Here they would run twice.
     let here = cluster.project.flow(&["run"]).expect(5);
     here.says(&["5 jobs are still on the cluster", "flow run --drmaa"]);
     let second = cluster.start(&[]);
     std::thread::sleep(Duration::from_millis(500));
-    fs::write(cluster.project.path("go"), "").unwrap();
+    cluster.go();
     end(second)
         .expect(0)
         .says(&["5 jobs that an earlier run has sent", "6 done"]);
@@ -246,17 +281,222 @@ fn a_driver_that_dies_leaves_its_jobs_to_the_next() {
 
 #[test]
 fn jobs_that_ended_without_a_driver_are_harvested() {
-    let Some(cluster) = Cluster::new(WORKFLOW, "") else {
+    let Some(cluster) = Cluster::orphaned(WORKFLOW) else {
         return;
     };
-    let mut first = cluster.start(&[]);
-    wait_until("five jobs", || cluster.ran().len() == 5);
-    first.kill().unwrap();
-    first.wait().unwrap();
     std::thread::sleep(Duration::from_millis(500));
     cluster.rules("amnesia");
     cluster.run(&[]).expect(0).says(&["6 done"]);
     assert_eq!(cluster.ran(), ALL);
+}
+
+#[test]
+fn jobs_that_no_run_follows_are_listed_and_ended() {
+    let Some(cluster) = Cluster::orphaned(&waiting()) else {
+        return;
+    };
+    cluster.project.write("b.1", "as it was");
+    let flow = |args: &[&str]| -> Ended {
+        let mut command = cluster.project.command(args);
+        command.env("DRMAA_LIBRARY_PATH", library().unwrap());
+        let command = command.env("FAKE_DRMAA", cluster.project.path("rules"));
+        command.output().unwrap().into()
+    };
+    let told = flow(&["status"]).expect(0).out;
+    let ids = fs::read_to_string(cluster.project.path(".flow/jobs/sent")).unwrap();
+    let ids = ids.lines().filter_map(|line| {
+        let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(entry["id"][1].as_str()?.to_string())
+    });
+    let ids: Vec<String> = ids.collect();
+    assert_eq!(ids.len(), 5);
+    assert!(told.contains("5 jobs are on the cluster, and no run follows them"));
+    for id in &ids {
+        assert!(told.contains(&format!("id {id}, runs on ")), "{told}");
+    }
+    let lines = flow(&["status", "--json"]).expect(0).out;
+    let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let first = &line["on_cluster"][0];
+    assert_eq!(
+        (&line["running"], &first["job"]),
+        (&5.into(), &"a.1".into())
+    );
+    assert!(ids.iter().any(|id| first["id"] == id[..]), "{first}");
+    let drained = flow(&["stop", "--drain"]).expect(0).out;
+    assert!(
+        drained.contains("5 jobs on the cluster may finish"),
+        "{drained}"
+    );
+    let stopped = flow(&["stop"]).expect(0).out;
+    assert!(
+        stopped.contains("ended 5 jobs that a run had left"),
+        "{stopped}"
+    );
+    assert_eq!(cluster.left(), [""; 0]);
+    // They are gone indeed.
+    cluster.go();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!cluster.project.has("a.1"));
+    assert!(!flow(&["status"]).out.contains("on the cluster"));
+    flow(&["stop"]).expect(4).says(&["no run is going"]);
+}
+
+#[test]
+fn a_try_that_is_taken_up_counts_as_the_try_that_it_is() {
+    let workflow = "\
+[retries 1]
+originate one -> a
+    echo {output} >> ran; test -e second || { touch second; exit 1; }
+    until test -e go; do sleep 0.02; done; exit 1
+";
+    let Some(cluster) = Cluster::new(workflow, "") else {
+        return;
+    };
+    let mut first = cluster.start(&[]);
+    wait_until("the second try", || cluster.ran().len() == 2);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = cluster.start(&[]);
+    std::thread::sleep(Duration::from_millis(300));
+    cluster.go();
+    end(second).expect(1).says(&["1 failed"]);
+    assert_eq!(cluster.ran(), ["a", "a"]);
+}
+
+#[test]
+fn a_run_goes_on_without_its_terminal() {
+    let Some(cluster) = Cluster::new(&waiting(), "") else {
+        return;
+    };
+    let begun = cluster.run(&["--detach"]).expect(0);
+    assert!(
+        begun.out.contains("goes on in the background"),
+        "{}",
+        begun.out
+    );
+    assert_eq!(begun.err, "");
+    wait_until("five jobs", || cluster.ran().len() == 5);
+    let status = cluster.project.flow(&["status"]).expect(0).out;
+    assert!(status.contains("a run is going: process "), "{status}");
+    cluster
+        .run(&["--detach"])
+        .expect(5)
+        .says(&["another run holds"]);
+    cluster.go();
+    let log = || cluster.project.read(".flow/detached.log");
+    wait_until("its end", || log().contains("6 done"));
+    assert_eq!(cluster.left(), [""; 0]);
+    // There is nothing to go on with.
+    let again = cluster.run(&["--detach"]).expect(0);
+    assert_eq!(again.out, "");
+    cluster.project.write("workflow.flow", "merge x\n");
+    cluster.run(&["--detach"]).expect(3);
+}
+
+#[test]
+fn a_run_in_the_background_is_stopped_from_elsewhere() {
+    let Some(cluster) = Cluster::new(&waiting(), "") else {
+        return;
+    };
+    cluster.run(&["--detach"]).expect(0);
+    wait_until("five jobs", || cluster.ran().len() == 5);
+    cluster.project.flow(&["stop", "--wait"]).expect(0);
+    assert!(
+        cluster
+            .project
+            .read(".flow/detached.log")
+            .contains("5 cut off")
+    );
+    assert_eq!(cluster.left(), [""; 0]);
+}
+
+/// What a run at a terminal says and how it ends, when these keys are pressed while five jobs are on the
+/// cluster; `\x03` is Ctrl-C.
+fn pressed(cluster: &Cluster, keys: &[&str], then: impl FnOnce()) -> Option<Ended> {
+    let mut run = cluster.at_a_terminal()?;
+    wait_until("five jobs", || cluster.ran().len() == 5);
+    // Until the run knows it too.
+    std::thread::sleep(Duration::from_millis(300));
+    for key in keys {
+        let stdin = run.stdin.as_mut().expect("it is piped");
+        stdin.write_all(key.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    then();
+    Some(end(run))
+}
+
+#[test]
+fn ctrl_c_leaves_the_choice() {
+    let Some(cluster) = Cluster::new(&waiting(), "") else {
+        return;
+    };
+    let asks = "5 jobs on the cluster: w waits (or Enter), l leaves them, c cancels (or Ctrl-C)";
+    let Some(left) = pressed(&cluster, &["\x03", "x", "l"], || {}) else {
+        return;
+    };
+    let left = left.expect(130);
+    assert!(left.out.contains(asks), "{}", left.out);
+    assert!(
+        left.out.contains("5 jobs stay on the cluster"),
+        "{}",
+        left.out
+    );
+    let status = cluster.project.flow(&["status"]).expect(0).out;
+    assert!(status.contains("5 jobs are on the cluster"), "{status}");
+    // Taken up, asked again, and waited for: what comes after them does not start.
+    let waited = pressed(&cluster, &["\x03", "\r"], || cluster.go()).unwrap();
+    let waited = waited.expect(130);
+    assert!(
+        waited.out.contains("5 done, 1 not started"),
+        "{}",
+        waited.out
+    );
+    assert_eq!(cluster.ran(), ALL);
+    cluster.run(&[]).expect(0).says(&["1 done"]);
+}
+
+#[test]
+fn ctrl_c_twice_cancels() {
+    for keys in [["\x03", "\x03"], ["\x03", "c"]] {
+        let Some(cluster) = Cluster::new(&waiting(), "") else {
+            return;
+        };
+        let Some(ended) = pressed(&cluster, &keys, || {}) else {
+            return;
+        };
+        let ended = ended.expect(130);
+        assert!(ended.out.contains("5 cut off"), "{}", ended.out);
+        assert_eq!(cluster.left(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_waits_and_what_runs_here_is_counted_in_its_own_measure() {
+    let workflow = "\
+[local, cores 10000]
+originate here -> u v
+    test ! -e busy; mkdir busy; sleep 0.1; rmdir busy; echo {cores} > {output}
+
+originate one -> a b
+    touch ran.{output}; until test -e go; do sleep 0.02; done; touch {output}
+";
+    let Some(cluster) = Cluster::new(workflow, "") else {
+        return;
+    };
+    let run = cluster.start(&["-j", "1"]);
+    wait_until("a job, and those here", || {
+        cluster.project.has("ran.a") && cluster.project.has("u") && cluster.project.has("v")
+    });
+    let why = cluster.project.flow(&["why", "b"]).expect(0).out;
+    let waits = "waits for a submission to the cluster: 0 of 1 are free";
+    assert!(why.contains(waits), "{why}");
+    cluster.go();
+    let ended = end(run).expect(0);
+    ended.says(&["`here` asks for 10000 cores of ", "it takes all there is"]);
+    let there = std::thread::available_parallelism().unwrap();
+    assert_eq!(cluster.project.read("u"), format!("{there}\n"));
 }
 
 #[test]
@@ -285,14 +525,9 @@ fn what_history_knows_is_cleared_away_by_whoever_comes_next() {
 
 #[test]
 fn a_job_that_is_another_by_now_is_ended_first() {
-    let workflow = WORKFLOW.replace("sleep 0.1", "until test -e go; do sleep 0.02; done");
-    let Some(cluster) = Cluster::new(&workflow, "") else {
+    let Some(cluster) = Cluster::orphaned(&waiting()) else {
         return;
     };
-    let mut first = cluster.start(&[]);
-    wait_until("five jobs", || cluster.ran().len() == 5);
-    first.kill().unwrap();
-    first.wait().unwrap();
     cluster.project.write("workflow.flow", WORKFLOW);
     cluster.run(&[]).expect(0);
     assert_eq!(cluster.ran().len(), 10);

@@ -23,7 +23,7 @@ pub fn accept(options: AskOptions) -> anyhow::Result<Exit> {
     };
     let hands = hands::for_question(&opened)?;
     let disk = Real::open(&opened.folder)?;
-    let held = match hold(&opened, &disk, "accept")? {
+    let held = match hold(&opened.folder, &opened.state, &disk, "accept")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };

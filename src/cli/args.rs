@@ -36,6 +36,7 @@ Examples:
   flow run rna.flow trim -k     rule trim of rna.flow, whatever fails beside it
   flow run --force trim         rule trim again, and what follows from it
   flow run --set genome=hg38    with another value for param genome
+  flow run --drmaa --detach     on a cluster, and the terminal is free again
   flow run -n                   only say what would run, and why";
 
 const PLAN_EXAMPLES: &str = "\
@@ -346,6 +347,12 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     #[arg(value_parser = values::parse_duration)]
     pub group_time: Option<Duration>,
+    /// Go on in the background, and return when the run has begun
+    ///
+    /// `flow status` shows how far it is, `flow stop` ends it; what it says goes to
+    /// .flow/detached.log.
+    #[arg(long, conflicts_with_all = ["dry_run", "touch_only"], hide_short_help = true)]
+    pub detach: bool,
     /// Write events as JSON Lines; - is stdout
     ///
     /// [env: FLOW_EVENTS]
@@ -491,8 +498,8 @@ pub(super) struct LspArgs {
 }
 
 /// What this process was asked to do. Prints help, a version or a mistake, and exits, itself.
-pub fn parse() -> Request {
-    match parse_from(std::env::args_os(), &|name| std::env::var_os(name)) {
+pub fn parse(args: Vec<OsString>) -> Request {
+    match parse_from(args, &|name| std::env::var_os(name)) {
         Ok(request) => request,
         // Exit status 2 for a mistake, 0 for help.
         Err(error) => error.exit(),

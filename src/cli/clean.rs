@@ -37,7 +37,7 @@ pub fn clean(options: CleanOptions) -> anyhow::Result<Exit> {
     let hands = hands::for_question(&opened)?;
     let disk = Real::open(&opened.folder)?;
     // Held from here on, so that what is shown is what is removed.
-    let held = match hold(&opened, &disk, "clean")? {
+    let held = match hold(&opened.folder, &opened.state, &disk, "clean")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
@@ -126,7 +126,7 @@ impl Found {
 }
 
 fn trash(opened: &Opened, disk: &Real) -> anyhow::Result<Found> {
-    let state = super::run::state_path(opened);
+    let state = super::open::state_path(&opened.folder, &opened.state);
     let contents = crate::run::trash::contents(disk, state.as_bstr())?;
     Ok(Found {
         gone: contents.into_iter().collect(),

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::open::Opened;
-use super::options::RunOptions;
+use super::open::state_path;
+use super::options::{ClusterChoice, Common};
 use crate::exec::drmaa::{Dialect, OnCluster, Settings, find};
 use crate::exec::local::clean_environment;
 use crate::history::{History, LastTry, Store};
@@ -100,27 +101,41 @@ fn duration(said: &Option<String>, name: &str, without: Duration) -> anyhow::Res
     }
 }
 
-/// How this run uses the cluster.
+/// Where jobs are sent from, and in which run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    pub folder: &'a Path,
+    pub state: &'a Path,
+    pub run: &'a str,
+    /// Jobs' files go through a network file system.
+    pub is_remote: bool,
+}
+
+/// How the cluster is used; `jobs` is what `-j` says.
 pub fn settings(
-    options: &RunOptions,
-    opened: &Opened,
-    run: &str,
-    is_remote: bool,
+    typed: &ClusterChoice,
+    jobs: Option<NonZeroU32>,
+    common: &Common,
+    setting: &Setting,
 ) -> anyhow::Result<(Settings, ClusterOptions)> {
     let variable = |name: &str| std::env::var_os(name);
-    let typed = &options.cluster;
-    let site = Site::find(options.common.workflow(), &variable)?;
+    let &Setting {
+        folder,
+        state,
+        run,
+        is_remote,
+    } = setting;
+    let site = Site::find(common.workflow(), &variable)?;
     let library = typed.library.clone().or(site.library);
-    if opened.folder.to_str().is_none() {
+    if folder.to_str().is_none() {
         bail!("the workflow's folder has a name that is not UTF-8, which no DRMAA library takes");
     }
-    let state = super::run::state_path(opened).to_string();
+    let seen = state_path(folder, state);
     let flow = match site.flow {
         Some(flow) => flow,
         None => std::env::current_exe().context("find this program")?,
     };
-    let jobs = options
-        .jobs
+    let jobs = jobs
         .map(|jobs| jobs.get())
         .or(site.jobs)
         .unwrap_or(JOBS)
@@ -137,9 +152,9 @@ pub fn settings(
     };
     let settings = Settings {
         libraries: find(library.as_deref(), &variable),
-        folder: opened.folder.clone(),
-        state: opened.state.clone(),
-        jobs_path: format!("{state}/jobs"),
+        folder: folder.into(),
+        state: state.into(),
+        jobs_path: format!("{seen}/jobs"),
         run: run.into(),
         env: clean_environment(std::env::vars_os()),
         dialect: site.dialect,
@@ -158,7 +173,7 @@ pub fn settings(
     };
     let options = ClusterOptions {
         jobs,
-        local_jobs: super::machine::processors() as u32,
+        local_cores: super::machine::processors() as u32,
         group_time,
     };
     Ok((settings, options))

@@ -1,17 +1,28 @@
 //! The hidden commands by which this program becomes one of a run's helpers on a cluster.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::Exit;
-use crate::exec::drmaa::{LIBRARY_COMMAND, PACK_COMMAND, run_pack, serve_library};
+use crate::exec::drmaa::{
+    JOB_COMMAND, LIBRARY_COMMAND, PACK_COMMAND, run_job, run_pack, serve_library,
+};
 use crate::exec::supervisor;
 
 /// Does the work of a helper where it was started as one; then that was all.
 pub fn become_one() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let command = args.next()?;
-    let done = if command == LIBRARY_COMMAND {
+    let done = if command == JOB_COMMAND {
+        let used = args.next()?;
+        let argv: Vec<OsString> = args.collect();
+        match run_job(Path::new(&used), &argv) {
+            Ok(status) => return Some(ExitCode::from(status)),
+            // The script tries it without.
+            Err(_) => return Some(ExitCode::from(Exit::Machine.status())),
+        }
+    } else if command == LIBRARY_COMMAND {
         serve_library()
     } else if command == PACK_COMMAND {
         let stem = args.next()?;

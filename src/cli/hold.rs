@@ -1,12 +1,13 @@
 //! The state folder, held for a command that changes it: locked, mended, open for writing.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use anyhow::Context as _;
 
 use super::Exit;
 use super::ask::client::{Seen, whereabouts};
-use super::open::Opened;
+use super::open::state_path;
 use crate::disk::DiskMut;
 use crate::exec::drmaa::OnCluster;
 use crate::exec::local;
@@ -39,7 +40,8 @@ impl Held<'_> {
 
 /// Takes the state folder for a command. `Err` inside is an exit that was explained already.
 pub fn hold<'d>(
-    opened: &Opened,
+    folder: &Path,
+    state: &Path,
     disk: &'d dyn DiskMut,
     command: &str,
 ) -> anyhow::Result<Result<Held<'d>, Exit>> {
@@ -48,17 +50,17 @@ pub fn hold<'d>(
     let this = local::look(std::process::id() as i32);
     let holder = Holder::this(command, this.map_or(0, |this| this.started), &id);
     let is_gone = |found: &Holder| whereabouts(found.clone()) == Seen::Nobody;
-    let lock = match lock::take(&opened.state, &holder, &is_gone)? {
+    let lock = match lock::take(state, &holder, &is_gone)? {
         Ok(lock) => lock,
         Err(held) => {
-            explain(opened, &held);
+            explain(folder, &held);
             return Ok(Err(Exit::Held));
         }
     };
     let mut warnings = Vec::new();
-    let was_cut_off = super::fence::end_leftovers(&opened.state)?;
-    let mut outputs = outputs::Store::new(disk, super::run::state_path(opened), id);
-    let mut history = Store::read(&opened.state)?;
+    let was_cut_off = super::fence::end_leftovers(state)?;
+    let mut outputs = outputs::Store::new(disk, state_path(folder, state), id);
+    let mut history = Store::read(state)?;
     if let Some(dead) = lock.before.as_ref().filter(|_| was_cut_off) {
         let is_begun = |(_, last): (_, Last)| last.last_try == LastTry::Unfinished;
         let then = match history.jobs().any(is_begun) {
@@ -69,7 +71,7 @@ pub fn hold<'d>(
             "the run before this one, {dead}, was cut off{then}"
         ));
     }
-    let left = super::cluster::left(&opened.state, &history)?;
+    let left = super::cluster::left(state, &history)?;
     let kept = left.jobs.keys().cloned().collect();
     warnings.extend(
         outputs
@@ -91,9 +93,9 @@ pub fn hold<'d>(
 }
 
 /// Says who has the folder.
-fn explain(opened: &Opened, held: &lock::Held) {
+fn explain(folder: &Path, held: &lock::Held) {
     let holder = held.holder.as_ref();
-    let folder = crate::ui::path(opened.folder.as_os_str().as_bytes());
+    let folder = crate::ui::path(folder.as_os_str().as_bytes());
     let what = holder.map_or("run", |holder| &holder.command);
     let who = holder.map_or("another process".into(), Holder::to_string);
     let line = match what {

@@ -11,9 +11,11 @@ mod accept;
 mod ask;
 mod cause;
 mod check;
+mod choose;
 mod clean;
 mod cluster;
 mod completions;
+mod detach;
 mod diff;
 mod fence;
 mod fmt;
@@ -45,6 +47,7 @@ mod targets;
 mod touch;
 mod why;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use options::Request;
@@ -71,6 +74,8 @@ pub enum Exit {
     NoShutdown,
     /// Ended by this signal.
     Signal(u8),
+    /// As the process ended that did it.
+    Of(u8),
 }
 
 impl Exit {
@@ -86,6 +91,7 @@ impl Exit {
             Exit::Machine => 7,
             Exit::Stale => 8,
             Exit::Signal(number) => 128 + number,
+            Exit::Of(status) => status,
         }
     }
 }
@@ -109,9 +115,14 @@ pub fn main() -> ExitCode {
     if let Some(exit) = helpers::become_one() {
         return exit;
     }
+    let (args, is_detached) = detach::args();
+    if is_detached {
+        detach::leave_session();
+    }
     // First of all, while the process is small and has one thread. A wrong guess costs a process.
-    let supervisor = runs_jobs().then(crate::exec::supervisor::fork);
-    let ended = match args::parse() {
+    let supervisor = runs_jobs(&args).then(crate::exec::supervisor::fork);
+    let ended = match args::parse(args) {
+        Request::Run(options) if options.detach && !is_detached => detach::start(),
         Request::Run(options) => run::run(options, supervisor),
         Request::Plan(options) => plan::plan(options),
         Request::Check(options) => check::check(options),
@@ -143,13 +154,10 @@ pub fn main() -> ExitCode {
 }
 
 /// Whether this looks like a command that starts jobs.
-fn runs_jobs() -> bool {
-    let is = |arg: &std::ffi::OsString, texts: &[&str]| texts.iter().any(|text| arg == text);
-    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
-    args.iter().any(|arg| is(arg, &["run"]))
-        && !args
-            .iter()
-            .any(|arg| is(arg, &["-n", "--dry-run", "-h", "--help"]))
+fn runs_jobs(args: &[OsString]) -> bool {
+    let is = |arg: &OsString, texts: &[&str]| texts.iter().any(|text| arg == text);
+    let has = |texts: &[&str]| args.iter().skip(1).any(|arg| is(arg, texts));
+    has(&["run"]) && !has(&["-n", "--dry-run", "-h", "--help"])
 }
 
 /// Whoever read our output has gone, as `head` does.

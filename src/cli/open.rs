@@ -57,6 +57,11 @@ impl Terminal {
         }
     }
 
+    /// From here on both streams lead to files.
+    pub fn go_plain(&mut self) {
+        (self.out, self.err) = (Style::default(), Style::default());
+    }
+
     /// Shows diagnostics on stderr.
     pub fn show(&self, diags: &[Diag], sources: &Sources) {
         let look = diag::Look {
@@ -103,6 +108,12 @@ pub fn places(common: &Common, place: &Place) -> anyhow::Result<(PathBuf, PathBu
         None => folder.join(".flow"),
     };
     Ok((caller, folder, state))
+}
+
+/// The state folder as the workflow's folder sees it.
+pub fn state_path(folder: &Path, state: &Path) -> BString {
+    let state = state.strip_prefix(folder).unwrap_or(state);
+    state.as_os_str().as_bytes().into()
 }
 
 /// Reads the workflow. `Err` inside is an exit that was explained already.

@@ -138,6 +138,8 @@ pub struct RunOptions {
     /// No shell is kept warm.
     pub fresh_shells: bool,
     pub cluster: ClusterChoice,
+    /// The run goes on in the background.
+    pub detach: bool,
     pub events: Option<EventsTo>,
     pub progress: Progress,
     /// The seed of a random order.
@@ -296,6 +298,8 @@ pub struct StopOptions {
     pub drains: bool,
     /// Until the run has ended.
     pub waits: bool,
+    /// By which jobs are ended that no run follows.
+    pub library: Option<PathBuf>,
 }
 
 /// `flow clean`.

@@ -104,6 +104,7 @@ pub(super) fn request(typed: Cli, variable: Variable) -> Result<Request, String>
             place: place(args.place, variable),
             drains: args.drain,
             waits: args.wait,
+            library: path_setting(args.drmaa_library, "FLOW_DRMAA_LIBRARY", variable),
         })),
         Typed::Clean(args) => Ok(Request::Clean(CleanOptions {
             common: only_workflow(common, args.workflow.words)?,
@@ -204,6 +205,7 @@ fn run(common: Common, args: RunArgs, variable: Variable) -> Result<Request, Str
             library: path_setting(args.drmaa_library, "FLOW_DRMAA_LIBRARY", variable),
             group_time: setting(args.group_time, "FLOW_GROUP_TIME", variable, parse_duration)?,
         },
+        detach: args.detach,
         events: events.map(|path| match path.as_os_str() == "-" {
             true => EventsTo::Stdout,
             false => EventsTo::File(path),

@@ -12,13 +12,17 @@ use std::sync::mpsc;
 
 use anyhow::Context as _;
 
+use super::choose::Choose;
+use super::cluster::Setting;
 use super::hold::{Held, hold};
 use super::machine::processors;
-use super::open::Opened;
+use super::open::{Opened, Terminal, state_path};
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
 use super::targets::{Judged, Manner, judge, never_came};
 use super::why::accept_command;
-use super::{Exit, ask, cause, cluster, fence, hands, machine, open, reason, signals, touch};
+use super::{
+    Exit, ask, cause, cluster, detach, fence, hands, machine, open, reason, signals, touch,
+};
 use crate::disk::{Disk, Real};
 use crate::event::{Event, Tally, json};
 use crate::exec::drmaa::Cluster;
@@ -51,7 +55,7 @@ pub fn run(
         holder,
         left,
         mut warnings,
-    } = match hold(&opened, &disk, "run")? {
+    } = match hold(&opened.folder, &opened.state, &disk, "run")? {
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
@@ -100,7 +104,7 @@ pub fn run(
         Err(exit) => return Ok(exit),
     };
     if options.touch_only {
-        let mut sinks = sinks(&options, &opened)?;
+        let mut sinks = sinks(&options, opened.terminal, None)?;
         warn(&mut sinks, warnings);
         let (ended, tally) = touch::touch(&opened, &listing, judged, &disk, &mut history, sinks)?;
         store.finish();
@@ -126,6 +130,7 @@ pub fn run(
     let id = holder.id.clone();
     let is_idle = hands.is_none() && !may_start(&opened.workflow, &plan, &wanted, &judge, &owed);
     let (mut listening, mut supervisor) = (None, None);
+    let mut terminal = opened.terminal;
     let mut run_options = run_options(&options, &opened, is_idle);
     let executor: Box<dyn Executor> = if is_idle {
         Box::new(Idle)
@@ -138,6 +143,7 @@ pub fn run(
             .expect("whoever judged is done with it")
             .into_inner();
         supervisor = Some(executor.supervisor());
+        let own = holder.clone();
         let started = ask::listen::start(&opened.state, holder, ask::own_user(), sender.clone());
         // A file system without sockets is no reason not to run: others then have signals.
         if let (Err(error), Detail::Verbose) = (&started, options.common.detail) {
@@ -145,9 +151,19 @@ pub fn run(
         }
         listening = Some(started);
         signals::start(reports, sender.clone())?;
-        if options.cluster.is_used {
+        let executor: Box<dyn Executor> = if options.cluster.is_used {
             let is_remote = disk.is_remote(b".");
-            let (settings, cluster) = cluster::settings(&options, &opened, &id, is_remote)?;
+            let (settings, cluster) = cluster::settings(
+                &options.cluster,
+                options.jobs,
+                &options.common,
+                &Setting {
+                    folder: &opened.folder,
+                    state: &opened.state,
+                    run: &id,
+                    is_remote,
+                },
+            )?;
             run_options.cluster = Some(cluster);
             let inbox = sender.clone();
             // When nobody listens any more the run is over.
@@ -159,13 +175,18 @@ pub fn run(
             Box::new(cluster)
         } else {
             Box::new(executor)
+        };
+        if options.detach {
+            detach::begin(&opened, &own)?;
+            terminal.go_plain();
         }
+        executor
     };
     let mark = forge.mark.clone();
-    let state = state_path(&opened);
+    let state = state_path(&opened.folder, &opened.state);
     let anchor = Anchor::new(&opened.folder, Path::new(OsStr::from_bytes(&state)));
     let anchor = anchor.context("look for the state folder")?;
-    let mut sinks = sinks(&options, &opened)?;
+    let mut sinks = sinks(&options, terminal, Some(Choose::new(sender.clone())))?;
     warn(&mut sinks, warnings);
     let summary = run::run(Setup {
         context: Context {
@@ -199,7 +220,7 @@ pub fn run(
         options: run_options,
     })?;
     drop(listening);
-    let ended = exit(&opened, &summary);
+    let ended = exit(terminal, &opened, &summary);
     remember(&mut history, &options, begun_ms, summary.tally, ended);
     Ok(ended)
 }
@@ -244,15 +265,6 @@ fn remember(
     if let Err(error) = history.ran(&run) {
         anstream::eprintln!("warning: that this run was is not kept: {error:#}");
     }
-}
-
-/// The state folder as the workflow's folder sees it.
-pub(super) fn state_path(opened: &Opened) -> bstr::BString {
-    let state = opened
-        .state
-        .strip_prefix(&opened.folder)
-        .unwrap_or(&opened.state);
-    state.as_os_str().as_bytes().into()
 }
 
 /// Opens the supervisor when it turns out to be needed.
@@ -336,18 +348,26 @@ fn run_options(options: &RunOptions, opened: &Opened, is_idle: bool) -> run::Opt
 }
 
 /// Lines for people, and the events as JSON when they are asked for.
-fn sinks<'a>(options: &RunOptions, opened: &Opened) -> anyhow::Result<Vec<Box<dyn Sink + 'a>>> {
+fn sinks<'a>(
+    options: &RunOptions,
+    terminal: Terminal,
+    choose: Option<Choose>,
+) -> anyhow::Result<Vec<Box<dyn Sink + 'a>>> {
     let lines = Lines::new(
         Box::new(io::stderr()),
         LinesOptions {
             detail: options.common.detail,
             shows_progress: options.progress != Progress::None,
-            style: opened.terminal.err,
+            style: terminal.err,
             log_command: log_command(options),
         },
     );
     let grace = options.grace;
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(People { lines, grace })];
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(People {
+        lines,
+        grace,
+        choose,
+    })];
     if let Some(events) = &options.events {
         let out: Box<dyn Write> = match events {
             EventsTo::Stdout => Box::new(io::stdout()),
@@ -391,6 +411,7 @@ fn log_command(options: &RunOptions) -> String {
 struct People {
     lines: Lines,
     grace: std::time::Duration,
+    choose: Option<Choose>,
 }
 
 impl Sink for People {
@@ -401,6 +422,11 @@ impl Sink for People {
 
     fn ending(&mut self, n_jobs: usize) {
         self.lines.ending(n_jobs as u64, self.grace).ok();
+    }
+
+    fn choose(&mut self, n_jobs: usize) -> bool {
+        let choose = self.choose.as_mut();
+        choose.is_some_and(|choose| choose.ask(n_jobs))
     }
 
     fn tick(&mut self, now: jiff::Timestamp) {
@@ -435,14 +461,14 @@ impl Sink for Machines {
 }
 
 /// The exit status of a run, with the mistakes that only it could find.
-fn exit(opened: &Opened, summary: &Summary) -> Exit {
+fn exit(terminal: Terminal, opened: &Opened, summary: &Summary) -> Exit {
     // Where jobs did not end well, it is no wonder, and they say why.
     let late = match did_all_end_well(summary) {
         true => never_came(&summary.wanted),
         false => Vec::new(),
     };
     let diags: Vec<_> = summary.diags.iter().chain(&late).cloned().collect();
-    opened.terminal.show(&diags, &opened.sources);
+    terminal.show(&diags, &opened.sources);
     if let Some(why) = &summary.lost {
         anstream::eprintln!("error: the run could not go on: {why}");
         return Exit::Machine;

@@ -68,6 +68,7 @@ pub(super) struct StatusArgs {
 pub const STOP_EXAMPLES: &str = "\
 Examples:
   flow stop                     end the run that is going here; once more ends it at once
+                                with none: the jobs that one has left on a cluster
   flow stop --drain             let what runs finish, and start nothing new
   flow stop --wait && flow run  begin again when it has ended";
 
@@ -81,6 +82,11 @@ pub(super) struct StopArgs {
     /// Come back when the run has ended
     #[arg(long)]
     pub wait: bool,
+    /// The cluster's DRMAA library, for jobs that were left there (default: as for run)
+    ///
+    /// [env: FLOW_DRMAA_LIBRARY]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub drmaa_library: Option<PathBuf>,
     #[command(flatten)]
     pub place: PlaceArgs,
 }

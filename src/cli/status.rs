@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use bstr::{BStr, ByteSlice};
 use serde_json::json;
 
 use super::Exit;
@@ -11,7 +12,10 @@ use super::open::Opened;
 use super::options::StatusOptions;
 use super::targets::{Judged, Manner};
 use crate::dense::Id;
+use crate::event::json::path_json;
+use crate::exec::drmaa::{OnCluster, Remote, Stand};
 use crate::history::{History, LastTry, Store};
+use crate::plan::Plan;
 use crate::stale::{Reason, Verdict};
 use crate::ui::{Role, human, safe};
 use crate::workflow::RuleId;
@@ -26,12 +30,30 @@ pub fn status(options: StatusOptions) -> anyhow::Result<Exit> {
     let ask = &options.ask;
     let manner = Manner::question(ask.checksum_level);
     look(ask.about(), &manner, |looked| {
-        let going = Going::look(&looked.opened.state);
-        let (rules, lacks) = count(looked.opened, &looked.judged, looked.history, &going);
+        let state = &looked.opened.state;
+        let going = Going::look(state);
+        // Those of a run that is going are its own.
+        let left = match going.is_anybody() {
+            true => Vec::new(),
+            false => OnCluster::list(state, |job| {
+                let last = looked.history.last(job);
+                last.is_some_and(|last| last.last_try == LastTry::Unfinished)
+            })?,
+        };
+        let runs = |job: &BStr| {
+            going.runs(job)
+                || left
+                    .binary_search_by(|one| one.job.as_bstr().cmp(job))
+                    .is_ok()
+        };
+        let (rules, lacks) = count(looked.opened, &looked.judged, looked.history, &runs);
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         match options.json {
-            true => json(looked.opened, &rules, &mut out)?,
-            false => text(looked.opened, &rules, lacks, &mut out)?,
+            true => json(looked.opened, &looked.judged.plan, &rules, &left, &mut out)?,
+            false => {
+                text(looked.opened, &rules, lacks, &mut out)?;
+                left_text(&left, &mut out)?;
+            }
         }
         going.tell(options.json, &mut out)?;
         out.flush()?;
@@ -48,7 +70,7 @@ fn count(
     opened: &Opened,
     judged: &Judged,
     history: &Store,
-    going: &Going,
+    is_running: &dyn Fn(&BStr) -> bool,
 ) -> (Vec<(RuleId, Counts)>, usize) {
     let Judged {
         plan,
@@ -62,7 +84,7 @@ fn count(
             last.is_some_and(|last| last.last_try != LastTry::Done)
         };
         // What runs has neither its old outputs nor its new ones.
-        let runs = || has_failed() && going.runs(plan.key(job));
+        let runs = || has_failed() && is_running(plan.key(job));
         let state = match judge.verdict(job) {
             Verdict::Stale(_) if runs() => 5,
             Verdict::Fresh => 0,
@@ -87,13 +109,85 @@ fn count(
     (asked.collect(), missing.len())
 }
 
-fn json(opened: &Opened, rules: &[(RuleId, Counts)], out: &mut dyn Write) -> anyhow::Result<()> {
+fn json(
+    opened: &Opened,
+    plan: &Plan,
+    rules: &[(RuleId, Counts)],
+    left: &[Remote],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let rule_of = |one: &Remote| {
+        let by_file = plan.paths.find(&one.job);
+        let job = by_file.and_then(|path| plan.producer(path));
+        let job = job.or_else(|| plan.job_of_key(&one.job))?;
+        Some(plan.jobs[job].rule)
+    };
     for (rule, counts) in rules {
         let mut line = json!({"schema": 1, "rule": opened.workflow.rules[*rule].name});
         for (state, count) in STATES.iter().zip(counts) {
             line[state] = json!(count);
         }
+        let of_rule = left.iter().filter(|one| rule_of(one) == Some(*rule));
+        let of_rule: Vec<_> = of_rule.map(left_json).collect();
+        if !of_rule.is_empty() {
+            line["on_cluster"] = json!(of_rule);
+        }
         writeln!(out, "{line}")?;
+    }
+    let is_shown = |one: &&Remote| rules.iter().any(|(rule, _)| rule_of(one) == Some(*rule));
+    let n_others = left.len() - left.iter().filter(is_shown).count();
+    if n_others > 0 {
+        let jobs = human::counted(n_others as u64, "job");
+        anstream::eprintln!("note: {jobs} on the cluster of rules that were not asked about");
+    }
+    Ok(())
+}
+
+fn left_json(one: &Remote) -> serde_json::Value {
+    let (state, host) = match &one.stand {
+        Stand::Queued => ("queued", None),
+        Stand::Begun { host } => ("running", Some(host)),
+        Stand::Ended => ("ended", None),
+    };
+    let job = path_json(&one.job);
+    let mut json = json!({"job": job, "attempt": one.attempt, "id": one.id, "state": state});
+    if let Some(host) = host {
+        json["host"] = json!(host);
+    }
+    json
+}
+
+/// The jobs that no run follows.
+fn left_text(left: &[Remote], out: &mut dyn Write) -> anyhow::Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let (are, them) = match left.len() {
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let jobs = human::counted(left.len() as u64, "job");
+    writeln!(
+        out,
+        "{jobs} {are} on the cluster, and no run follows {them}: `flow run --drmaa` takes {them} up, \
+         `flow stop` ends {them}"
+    )?;
+    for one in left {
+        let id = one
+            .id
+            .as_ref()
+            .map_or("no id".into(), |id| format!("id {id}"));
+        let again = match one.attempt {
+            0 | 1 => String::new(),
+            attempt => format!(", try {attempt}"),
+        };
+        let stand = match &one.stand {
+            Stand::Queued => "is queued".into(),
+            Stand::Begun { host } => format!("runs on {host}"),
+            Stand::Ended => "has ended".into(),
+        };
+        let told = safe::line(format!("{id}{again}, {stand}").as_bytes());
+        writeln!(out, "    {}  {told}", safe::path(&one.job))?;
     }
     Ok(())
 }

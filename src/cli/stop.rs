@@ -1,17 +1,23 @@
 //! `flow stop`: ends the run that holds the folder, from another terminal.
 //!
 //! The run is asked by its socket. Where it has none (not every file system supports them), it gets
-//! the signal that does the same, when it is a process of this host.
+//! the signal that does the same, when it is a process of this host. Where there is no run, but jobs that
+//! one has left on a cluster, these are ended, and what they had put aside comes back.
 
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
 use rustix::process::Signal;
 
-use super::Exit;
 use super::ask::client::{Seen, Silence, ask, let_go_on, who};
-use super::open;
-use super::options::StopOptions;
+use super::cluster::Setting;
+use super::hold::{Held, hold};
+use super::options::{ClusterChoice, StopOptions};
+use super::{Exit, cluster, open};
+use crate::disk::{Disk, Real};
+use crate::exec::Report;
+use crate::exec::drmaa::{self, OnCluster};
 use crate::exec::local::{Sent, look, send};
 use crate::history::Holder;
 use crate::run::ask::{Answer, Ending, How, Question};
@@ -34,7 +40,8 @@ pub fn stop(options: StopOptions) -> anyhow::Result<Exit> {
             anstream::println!("{}", asked(&holder, &answer));
             holder
         }
-        Err(silence) => match by_signal(&folder, &state, silence, options.drains) {
+        Err(_) if who(&state) == Seen::Nobody => return left_behind(&options, &folder, &state),
+        Err(silence) => match by_signal(&state, silence, options.drains) {
             Ok(holder) => holder,
             Err(exit) => return Ok(exit),
         },
@@ -71,7 +78,7 @@ fn asked(holder: &Holder, answer: &Answer) -> String {
 }
 
 /// Ends the run by a signal. `Err` is an exit that was explained.
-fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Result<Holder, Exit> {
+fn by_signal(state: &Path, silence: Silence, drains: bool) -> Result<Holder, Exit> {
     let (name, signal) = match drains {
         true => ("USR1", Signal::USR1),
         false => ("TERM", Signal::TERM),
@@ -86,8 +93,8 @@ fn by_signal(folder: &Path, state: &Path, silence: Silence, drains: bool) -> Res
     }
     let holder = match who(state) {
         Seen::Nobody => {
-            anstream::eprintln!("error: no run is going in `{}`", folder.display());
-            return Err(Exit::NoSuchTarget);
+            anstream::println!("the run has just ended");
+            return Err(Exit::Done);
         }
         Seen::Elsewhere(holder) => {
             let drain = if drains { " --drain" } else { "" };
@@ -159,6 +166,56 @@ fn is_caught(holder: &Holder, signal: Signal) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_none_or(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
+/// Ends what no run follows any more.
+fn left_behind(options: &StopOptions, folder: &Path, state: &Path) -> anyhow::Result<Exit> {
+    let is_any = !OnCluster::read(state)?.jobs.is_empty();
+    if !is_any {
+        anstream::eprintln!("error: no run is going in `{}`", folder.display());
+        return Ok(Exit::NoSuchTarget);
+    }
+    let disk = Real::open(folder)?;
+    let Held {
+        history,
+        mut outputs,
+        lock: _lock,
+        holder,
+        left,
+        ..
+    } = match hold(folder, state, &disk, "stop")? {
+        Ok(held) => held,
+        Err(exit) => return Ok(exit),
+    };
+    let jobs = human::counted(left.jobs.len() as u64, "job");
+    if left.jobs.is_empty() {
+        anstream::println!("no run is going, and what one had left on the cluster has ended");
+        return Ok(Exit::Done);
+    }
+    if options.drains {
+        anstream::println!("no run is going; {jobs} on the cluster may finish");
+        return Ok(Exit::Done);
+    }
+    let choice = ClusterChoice {
+        library: options.library.clone(),
+        ..ClusterChoice::default()
+    };
+    let setting = Setting {
+        folder,
+        state,
+        run: &holder.id,
+        is_remote: disk.is_remote(b"."),
+    };
+    let (settings, _) = cluster::settings(&choice, None, &options.common, &setting)?;
+    let tell = |report| {
+        if let Report::Said(text) = report {
+            anstream::eprintln!("warning: {}", safe::line(text.as_bytes()));
+        }
+    };
+    drmaa::end_left(settings, left, Box::new(tell))?;
+    outputs.recover(&history).context("put back old outputs")?;
+    anstream::println!("ended {jobs} that a run had left on the cluster");
+    Ok(Exit::Done)
 }
 
 /// Waits until the run holds the folder no more.

@@ -145,6 +145,11 @@ pub trait Executor {
     }
     /// History knows how the task ended: nothing of it need be kept.
     fn settled(&mut self, _task: TaskId) {}
+    /// Lets go of all that is on a cluster: it goes on, and is not reported any more. How many jobs
+    /// these are.
+    fn leave(&mut self) -> anyhow::Result<usize> {
+        Ok(0)
+    }
     /// Ends a task that an earlier run has left, of which nothing is wanted any more.
     fn withdraw(&mut self, _at: (String, usize)) -> anyhow::Result<()> {
         Ok(())

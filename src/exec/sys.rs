@@ -369,6 +369,16 @@ pub fn fork() -> io::Result<Option<i32>> {
     }
 }
 
+/// Blocks all signals in this thread: those of its group that cannot be kept out end others only.
+pub fn block_signals() {
+    // SAFETY: the set is a live local; the call only changes this thread's mask.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
+    }
+}
+
 /// Ends this process without running anything that the parent registered.
 pub fn exit_now(status: c_int) -> ! {
     // SAFETY: _exit has no preconditions.

@@ -1,6 +1,6 @@
 //! Hands jobs that must run to the scheduler: at first, and again whenever the plan has grown.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Barrier, Engine, Node};
 use crate::dense::Id;
@@ -111,8 +111,12 @@ impl Engine<'_> {
         }
         let added = self.sched.add(rows, || edges.iter().copied());
         debug_assert_eq!(added.index(), first);
-        for &job in jobs {
+        for (at, &job) in jobs.iter().enumerate() {
             self.nodes.push(Node::Job(job));
+            if let Some(taken) = self.taken_up.get(&job) {
+                let idx = JobIdx::new(first + at);
+                self.sched.go_on_after(idx, taken.attempt() - 1);
+            }
         }
         let mut rules: Vec<RuleId> = jobs.iter().map(|job| self.plan.jobs[*job].rule).collect();
         rules.sort();
@@ -212,12 +216,14 @@ impl Engine<'_> {
             return kind;
         }
         let found = &self.context.workflow.rules[rule];
+        // A rule that names one twice holds it once.
         let limits = found
             .needs
             .limits
             .iter()
             .map(|limit| self.limits[limit.index()])
-            .collect::<Vec<_>>();
+            .collect::<BTreeSet<_>>();
+        let limits = limits.into_iter().collect::<Vec<_>>();
         let need = |attempt: usize| Need {
             cores: found.needs.cores_of(attempt as u32),
             mem_mib: found.needs.mem_mib.of(attempt as u32).unwrap_or(0),
@@ -238,6 +244,7 @@ impl Engine<'_> {
             backoff: found.backoff,
         });
         self.kinds.insert(rule, kind);
+        self.warn_of_too_many_cores(rule);
         kind
     }
 }

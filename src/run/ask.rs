@@ -233,6 +233,8 @@ pub enum Amount {
     Cores,
     MemMib,
     Gpus,
+    /// To the cluster.
+    Submissions,
     /// A `jobs_limit`: its name, or the rule whose own it is.
     Limit(String),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bstr::{BString, ByteSlice};
 
 use super::outputs::Aside;
-use super::{Engine, Given, Rendered, render};
+use super::{Engine, Given, Interrupt, Rendered, render};
 use crate::disk::Stat;
 use crate::event::Status;
 use crate::exec::TaskId;
@@ -23,14 +23,14 @@ use crate::workflow::RuleId;
 pub struct ClusterOptions {
     /// Submissions at once.
     pub jobs: u32,
-    /// Jobs that run on this machine at once.
-    pub local_jobs: u32,
+    /// Cores of this machine, which jobs take that run here.
+    pub local_cores: u32,
     /// How much work makes a pack.
     pub group_time: Duration,
 }
 
 /// A submission is worth so many of the scheduler's cores, so that each job of a pack can be worth less.
-const WORTH: u32 = 1000;
+pub(super) const WORTH: u32 = 1000;
 
 /// Jobs that take longer than this are never packed unless their rule says so, in seconds.
 const SHORT: f64 = 30.0;
@@ -58,9 +58,11 @@ impl TakenUp {
 }
 
 impl ClusterOptions {
-    /// So many cores the scheduler is told that there are.
+    /// So many cores the scheduler is told that there are: for the submissions, and one for each job that
+    /// runs here, which takes none of them.
     pub(super) fn worth(&self) -> u32 {
-        self.jobs.min(u32::MAX / WORTH).saturating_mul(WORTH)
+        let out = self.jobs.min(u32::MAX / WORTH).saturating_mul(WORTH);
+        out.saturating_add(self.local_cores)
     }
 }
 
@@ -78,9 +80,10 @@ impl Engine<'_> {
         };
         if !self.goes_out(rule) {
             let mut limits = need.limits;
-            limits.extend(self.here);
+            let cores = need.cores.clamp(1, options.local_cores);
+            limits.extend(self.here.iter().flat_map(|here| (0..cores).map(|_| *here)));
             return Need {
-                cores: WORTH,
+                cores: 1,
                 limits,
                 ..need
             };
@@ -97,6 +100,26 @@ impl Engine<'_> {
             mem_mib: 0,
             gpus: 0,
             limits: need.limits,
+        }
+    }
+
+    /// Of a rule whose jobs run here while others go to a cluster: what the scheduler says otherwise.
+    pub(super) fn warn_of_too_many_cores(&mut self, rule: RuleId) {
+        let Some(there) = self
+            .options
+            .cluster
+            .as_ref()
+            .map(|cluster| cluster.local_cores)
+        else {
+            return;
+        };
+        let found = &self.context.workflow.rules[rule];
+        let wanted = found.needs.cores_of(1);
+        if !self.goes_out(rule) && wanted > there {
+            let name = found.name.clone();
+            self.warn(format!(
+                "`{name}` asks for {wanted} cores of {there} here: it takes all there is"
+            ));
         }
     }
 
@@ -257,15 +280,35 @@ impl Engine<'_> {
         }
     }
 
-    /// The run ends, and its jobs on the cluster go on without it.
+    /// At the first Ctrl-C, jobs that are on a cluster need not be ended: asks, where somebody can
+    /// answer. Nothing new starts in any case.
+    pub(super) fn asks_what_then(&mut self) -> bool {
+        let n_out = self.running.values().filter(|try_| try_.is_out).count();
+        if n_out == 0 || self.n_interrupts > 0 || self.has_asked {
+            return false;
+        }
+        self.has_asked = self.sinks.iter_mut().any(|sink| sink.choose(n_out));
+        if self.has_asked {
+            self.interrupt.get_or_insert(Interrupt::Interrupt);
+            let now = self.now();
+            self.sched.tell(now, sched::Msg::Stop);
+        }
+        self.has_asked
+    }
+
+    /// The run ends, and its jobs on the cluster go on without it; those that run here do not.
     pub(super) fn leave(&mut self) {
+        let n_left = match self.executor.leave() {
+            Ok(n_left) => n_left,
+            Err(error) => return self.stop(format!("{error:#}")),
+        };
         let now = self.now();
         self.sched.tell(now, sched::Msg::Stop);
         let out = self.running.iter().filter(|(_, running)| running.is_out);
         let mut out: Vec<TaskId> = out.map(|(task, _)| *task).collect();
         out.sort();
-        for task in &out {
-            let Some(running) = self.running.remove(task) else {
+        for task in out {
+            let Some(running) = self.running.remove(&task) else {
                 continue;
             };
             // Its old outputs stay where they are, for whoever takes it up.
@@ -279,11 +322,26 @@ impl Engine<'_> {
             );
             self.emit_unstarted(running.job, Status::Cancelled);
         }
-        if !out.is_empty() {
+        self.taken_up.clear();
+        if n_left > 0 {
+            let (jobs, them) = match n_left {
+                1 => ("job stays", "it"),
+                _ => ("jobs stay", "them"),
+            };
             self.warn(format!(
-                "{} of its jobs stay on the cluster: `flow run --drmaa` takes them up",
-                out.len()
+                "{n_left} {jobs} on the cluster: `flow run --drmaa` takes {them} up, `flow status` \
+                 lists {them}, `flow stop` ends {them}"
             ));
+        }
+        self.interrupted(Interrupt::Interrupt);
+    }
+
+    /// Ends what an earlier run has left on the cluster and this one has not come to yet.
+    pub(super) fn withdraw_taken_up(&mut self) {
+        for taken in self.taken_up.values() {
+            let (name, at) = &taken.at;
+            // The error is that the executor is gone, which says so itself.
+            self.executor.withdraw((name.clone(), *at)).ok();
         }
     }
 }

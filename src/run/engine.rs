@@ -39,7 +39,7 @@ impl<'a> Engine<'a> {
             shuffle: setup.options.shuffle,
         };
         let mut sched = Sched::new(totals, options);
-        let here = cluster.map(|cluster| sched.limit(cluster.local_jobs));
+        let here = cluster.map(|cluster| sched.limit(cluster.local_cores));
         let limits = setup.context.workflow.limits.values();
         let limits = limits
             .iter()
@@ -92,6 +92,7 @@ impl<'a> Engine<'a> {
             wake_at: None,
             interrupt: None,
             n_interrupts: 0,
+            has_asked: false,
             tally: Tally::default(),
             lost: None,
             is_suspending: false,
@@ -395,15 +396,13 @@ impl<'a> Engine<'a> {
             Msg::Report(Report::Again { task, why }) => self.run_again(task, &why),
             Msg::Report(Report::Said(text)) => self.warn(text),
             Msg::Report(Report::Lost(why)) => self.lost = Some(why),
+            Msg::Interrupt(Interrupt::Interrupt) if self.asks_what_then() => {}
             Msg::Interrupt(signal) => self.interrupted(signal),
             Msg::Drain => {
                 let now = self.now();
                 self.sched.tell(now, sched::Msg::Stop);
             }
-            Msg::Leave => {
-                self.leave();
-                self.interrupted(Interrupt::Interrupt);
-            }
+            Msg::Leave => self.leave(),
             Msg::Ask(ask) => self.answer(ask),
             // What comes back when all jobs stand still stops flow itself.
             Msg::Suspend if self.is_suspending => {}
@@ -453,6 +452,7 @@ impl<'a> Engine<'a> {
             Signal::Kill
         };
         self.signal_all(how);
+        self.withdraw_taken_up();
     }
 
     fn signal_all(&mut self, signal: Signal) {

@@ -37,7 +37,9 @@ impl Given {
 
     /// What there is of what the rule asks for.
     pub(super) fn cut(mut self, options: &Options) -> Given {
-        self.cores = self.cores.min(options.jobs.max(1));
+        let cluster = options.cluster.as_ref();
+        let cores = cluster.map_or(options.jobs, |cluster| cluster.local_cores);
+        self.cores = self.cores.min(cores.max(1));
         if let (Some(mem), Some(total)) = (&mut self.mem_mib, options.mem_mib) {
             *mem = (*mem).min(total);
         }

@@ -84,6 +84,11 @@ pub trait Sink {
     fn event(&mut self, event: &Event);
     /// So many jobs were told to end.
     fn ending(&mut self, _n_jobs: usize) {}
+    /// Asks what becomes of so many jobs on the cluster, now that the run ends. Where there is somebody
+    /// to ask, the answer is a message: [`Msg::Leave`], [`Msg::Interrupt`], or none, which waits.
+    fn choose(&mut self, _n_jobs: usize) -> bool {
+        false
+    }
     /// Nothing has happened for a while.
     fn tick(&mut self, _now: jiff::Timestamp) {}
 }
@@ -270,6 +275,8 @@ struct Engine<'a> {
     wake_at: Option<Duration>,
     interrupt: Option<Interrupt>,
     n_interrupts: u32,
+    /// Somebody was asked what becomes of the jobs on the cluster.
+    has_asked: bool,
     tally: Tally,
     lost: Option<String>,
     /// Whether the jobs were told to stand still, and flow itself does not yet.

@@ -27,6 +27,11 @@ impl Engine<'_> {
     pub(super) fn end_retries(&mut self, idx: JobIdx) {
         if let Some(tried) = self.tried.remove(&idx) {
             self.failed_for_good(tried);
+        } else if let Some(job) = self.job_of(idx)
+            && self.taken_up.contains_key(&job)
+        {
+            // Its tries were another run's, and it is still on the cluster.
+            self.emit_unstarted(job, Status::Cancelled);
         }
     }
 

@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::cluster::TakenUp;
 use super::{Engine, Given, Rendered, Running, late, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
@@ -54,7 +53,6 @@ impl Engine<'_> {
 
     fn try_start(&mut self, idx: JobIdx, job: JobId, attempt: u32) -> Result<(), Failure> {
         let taken_up = self.taken_up.remove(&job);
-        let attempt = taken_up.as_ref().map_or(attempt, TakenUp::attempt);
         let inputs = self.look_at_inputs(job)?;
         self.look_into_inputs(job, &inputs);
         let key: BString = self.plan.key(job).into();

@@ -263,6 +263,14 @@ impl Sched {
         row.waiting_on += 1;
     }
 
+    /// So many tries of a job were begun in an earlier run: the next one is counted, and given what it
+    /// needs, as what follows them. It must not have been set going, as for [`Sched::hold`].
+    pub fn go_on_after(&mut self, job: JobIdx, n_tries: u32) {
+        let row = &mut self.rows[job];
+        assert_eq!(row.state, State::Waiting, "{job:?} has begun already");
+        row.attempt = u16::try_from(n_tries).unwrap_or(u16::MAX - 1);
+    }
+
     /// Takes back one [`Sched::hold`]. Of a job that was skipped or cancelled meanwhile, nothing.
     pub fn release(&mut self, job: JobIdx) {
         self.count_down(job);

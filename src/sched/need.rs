@@ -40,7 +40,7 @@ pub struct Need {
     pub cores: u32,
     pub mem_mib: u64,
     pub gpus: u32,
-    /// One permit of each; order and repetition mean nothing.
+    /// A permit for each time that one is named; their order means nothing.
     pub limits: Vec<LimitId>,
 }
 
@@ -132,15 +132,14 @@ impl Needs {
     pub fn intern(&mut self, mut need: Need) -> NeedId {
         need.cores = need.cores.max(1);
         need.limits.sort_unstable();
-        need.limits.dedup();
         if let Some(&id) = self.known.get(&need) {
             return id;
         }
         // Limits first: what is short of one is then not looked at again for each core given back.
         let mut wants: Vec<(SemaphoreId, u64)> = need
             .limits
-            .iter()
-            .map(|&limit| (of_limit(limit), 1))
+            .chunk_by(|one, other| one == other)
+            .map(|same| (of_limit(same[0]), same.len() as u64))
             .collect();
         if self.totals.gpus.is_some() {
             wants.push((GPUS, u64::from(need.gpus)));
@@ -299,11 +298,16 @@ mod tests {
             ..Need::default()
         };
         let other = Need {
-            limits: vec![a, b],
+            limits: vec![a, b, b],
             cores: 0,
             ..Need::default()
         };
-        assert_eq!(needs.intern(one), needs.intern(other));
+        let need = needs.intern(one);
+        assert_eq!(need, needs.intern(other));
+        assert_eq!(
+            needs.takes(need),
+            [(of_limit(a), 1), (of_limit(b), 2), (CORES, 1)]
+        );
         assert_ne!(needs.intern(Need::default()), NeedId(0));
     }
 

@@ -285,6 +285,28 @@ fn a_held_job_waits_for_its_release() {
 }
 
 #[test]
+fn a_job_goes_on_from_the_tries_of_an_earlier_run() {
+    let mut sched = two_cores();
+    let need = sched.need(Need::default());
+    let kind = sched.kind(Kind {
+        tries: 3,
+        ..Kind::once(need)
+    });
+    let a = sched.add([job(kind)], std::iter::empty);
+    sched.go_on_after(a, 1);
+    let mut actions = Vec::new();
+    sched.step(&mut actions);
+    assert_eq!(actions, [Action::Start { job: a, attempt: 2 }]);
+    let end = End::Failed;
+    sched.tell(END, Msg::Ended { job: a, end });
+    sched.step(&mut actions);
+    assert_eq!(actions[2..], [Action::Start { job: a, attempt: 3 }]);
+    sched.tell(END, Msg::Ended { job: a, end });
+    sched.step(&mut actions);
+    assert_eq!(actions[3..], [Action::Failed { job: a }]);
+}
+
+#[test]
 fn a_new_job_can_be_held_until_the_next_step() {
     let mut sched = two_cores();
     let need = sched.need(Need::default());

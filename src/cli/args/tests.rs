@@ -70,6 +70,7 @@ fn nothing_typed_leaves_the_defaults() {
         latency_wait: None,
         grace: Duration::from_secs(2),
         fresh_shells: false,
+        detach: false,
         cluster: ClusterChoice::default(),
         events: None,
         progress: Progress::Auto,
@@ -122,6 +123,7 @@ fn everything_can_be_typed() {
         latency_wait: Some(Duration::from_millis(1500)),
         grace: Duration::from_secs(90),
         fresh_shells: true,
+        detach: false,
         cluster: ClusterChoice {
             is_used: true,
             queue: Some("long.q".into()),

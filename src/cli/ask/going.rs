@@ -38,6 +38,11 @@ impl Going {
         }
     }
 
+    /// Whether somebody holds the folder.
+    pub fn is_anybody(&self) -> bool {
+        self.holder.is_some()
+    }
+
     /// Whether a job runs whose last try has begun and not ended. Of a run that cannot be asked it is
     /// taken for granted.
     pub fn runs(&self, job: &BStr) -> bool {

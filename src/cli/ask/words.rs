@@ -113,7 +113,7 @@ fn wait(wait: &Wait) -> Vec<String> {
                 lines.push(format!("waits for {}", short_of(lack)));
                 let has = |has: u64| match lack.of {
                     Amount::MemMib => format!("has {}, ", memory(has)),
-                    Amount::Limit(_) => String::new(),
+                    Amount::Limit(_) | Amount::Submissions => String::new(),
                     Amount::Cores | Amount::Gpus => format!("has {}, ", human::count(has)),
                 };
                 list_with(&mut lines, &lack.jobs, lack.n, has);
@@ -181,6 +181,9 @@ fn short_of(lack: &Lack) -> String {
         Amount::Gpus => {
             let gpus = human::counted(*wanted, "gpu");
             format!("{gpus}: {free} of {total} {are} free")
+        }
+        Amount::Submissions => {
+            format!("a submission to the cluster: {free} of {total} {are} free")
         }
         Amount::MemMib => {
             let [wanted, free, total] = [wanted, free, total].map(|mib| memory(*mib));

@@ -37,6 +37,10 @@ pub(super) enum In {
     Settled(TaskId),
     /// Nobody wants this one any more.
     Withdraw(String, usize),
+    /// All that is on the cluster goes on without this run; the answer is how many jobs that are.
+    Leave(Sender<usize>),
+    /// Nobody wants any of what earlier runs have left; the answer comes when nothing is left.
+    EndLeft(Sender<()>),
     Answer(u32, Answer),
     /// The process with this number has ended.
     Hangup(u32),
@@ -50,6 +54,9 @@ const GATHER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 
 /// So often may a job be lost before that is a failure.
 const MOST_LOST: u32 = 3;
+
+/// How long a run that leaves its jobs waits for the ids of those that were just submitted.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// One submission.
 struct Job {
@@ -117,7 +124,6 @@ pub(super) struct Desk {
     link: Option<Link>,
     n_links: u32,
     linked_at: Instant,
-    has_tls: bool,
     /// It has a session: the scheduler's dialect.
     dialect: Option<Dialect>,
     n_crashes: u32,
@@ -146,6 +152,10 @@ pub(super) struct Desk {
     /// By the rate limit, the next submission may go at this time.
     next_at: Instant,
     look_at: Instant,
+    /// The jobs are left behind, since then.
+    leaving: Option<Instant>,
+    /// Who is told when nothing is left.
+    when_empty: Option<Sender<()>>,
 }
 
 impl Desk {
@@ -171,7 +181,6 @@ impl Desk {
             link: None,
             n_links: 0,
             linked_at: now,
-            has_tls: false,
             dialect: None,
             n_crashes: 0,
             is_slow_told: false,
@@ -191,6 +200,8 @@ impl Desk {
             n_batches: 0,
             next_at: now,
             look_at: now,
+            leaving: None,
+            when_empty: None,
         };
         for sent in left.left.sent.into_values() {
             if let Some(id) = &sent.id {
@@ -231,14 +242,15 @@ impl Desk {
 
     /// Until the run is over.
     pub fn serve(mut self) {
-        loop {
+        let mut is_over = false;
+        while !is_over || self.awaits_ids() {
             let pause = self.pause();
             match self.inbox.recv_timeout(pause) {
-                Ok(In::Close) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(In::Close) => is_over = true,
+                Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let mut is_over = false;
             while let Ok(message) = self.inbox.try_recv() {
                 match message {
                     In::Close => is_over = true,
@@ -254,13 +266,22 @@ impl Desk {
             if let Err(error) = self.journal.write() {
                 self.fail(format!("write the list of jobs on the cluster: {error}"));
             }
-            if is_over {
-                break;
+            if self.jobs.is_empty()
+                && let Some(done) = self.when_empty.take()
+            {
+                done.send(()).ok();
             }
         }
         // Nobody would read what is said from here on.
         self.clear_up(Duration::ZERO);
         self.journal.sync().ok();
+    }
+
+    /// Whether ids of jobs that stay on the cluster are still to come: without its id a job is lost to
+    /// whoever comes next.
+    fn awaits_ids(&self) -> bool {
+        let leaving = self.leaving.filter(|since| since.elapsed() < LEAVING);
+        leaving.is_some() && self.link.is_some() && !self.asked.is_empty()
     }
 
     /// How long there is nothing to do unless something comes in.
@@ -297,6 +318,11 @@ impl Desk {
                 self.losses.remove(&task);
             }
             In::Withdraw(name, at) => self.withdraw(&name, at),
+            In::Leave(answer) => drop(answer.send(self.leave())),
+            In::EndLeft(done) => {
+                self.end_left();
+                self.when_empty = Some(done);
+            }
             In::Answer(n, answer) if n == self.n_links => self.answer(answer),
             In::Hangup(n) if n == self.n_links => self.hung_up(),
             In::Answer(..) | In::Hangup(_) | In::Close => {}

@@ -27,8 +27,8 @@ pub(super) struct Link {
 impl Link {
     /// Starts the process; its answers and at last its end go to `inbox`, under the number `n`.
     ///
-    /// `folder` takes what the library prints. `has_tls`: with more static thread-local storage.
-    pub fn start(folder: &Path, n: u32, has_tls: bool, inbox: Sender<In>) -> io::Result<Link> {
+    /// `folder` takes what the library prints.
+    pub fn start(folder: &Path, n: u32, inbox: Sender<In>) -> io::Result<Link> {
         let (own, its) = UnixStream::pair()?;
         let mut log = OpenOptions::new();
         let log = log
@@ -40,11 +40,11 @@ impl Link {
         command.stdout(log.try_clone()?).stderr(log);
         // Ctrl-C is for the engine.
         command.process_group(0);
-        if has_tls {
-            let now = std::env::var_os("GLIBC_TUNABLES");
-            if let Tunables::Set(value) = drmaa_sys::tunables(now.as_deref()) {
-                command.env("GLIBC_TUNABLES", value);
-            }
+        // Debian's library needs more static thread-local storage than a program has to spare, and the
+        // loader only listens at the start of a process. Others do not mind.
+        let now = std::env::var_os("GLIBC_TUNABLES");
+        if let Tunables::Set(value) = drmaa_sys::tunables(now.as_deref()) {
+            command.env("GLIBC_TUNABLES", value);
         }
         // slurm-drmaa asks every ten seconds about each job, unless it is told otherwise.
         if std::env::var_os("SLURM_DRMAA_CONF").is_none() {

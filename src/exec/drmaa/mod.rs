@@ -3,22 +3,24 @@
 //! [`Cluster`] is the engine's end; the `desk` behind it has the jobs, on a thread of its own; the
 //! library is in a process of its own (`helper`), to which `link` leads. `script` writes what runs on
 //! a node and `record` reads what it leaves; `journal` is how the next run finds jobs that are still
-//! there; `dialect` has the schedulers' options, `words` what their numbers mean; `pack` runs many
+//! there, and `left` knows them; `dialect` has the schedulers' options, `words` what their numbers mean; `pack` runs many
 //! short jobs in one submission.
 
 mod desk;
 mod dialect;
 mod helper;
 mod journal;
+mod left;
 mod link;
 mod pack;
 mod record;
 mod script;
+mod single;
 mod wire;
 mod words;
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,14 +31,17 @@ use bstr::BString;
 use super::local::{Local, MARK};
 use super::{Executor, Report, Signal, Task, TaskId};
 use desk::{Desk, In};
-use journal::{Journal, Left};
+use journal::Journal;
+use left::clear;
 
 pub use dialect::Dialect;
 pub use drmaa_sys::find;
 pub use helper::serve as serve_library;
 pub use journal::InFlight;
+pub use left::{OnCluster, Remote, Stand};
 pub use link::COMMAND as LIBRARY_COMMAND;
 pub use pack::{COMMAND as PACK_COMMAND, run as run_pack};
+pub use single::{COMMAND as JOB_COMMAND, run as run_job};
 
 /// What a cluster is to know of a task.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -154,61 +159,6 @@ fn packing(tasks: &[Box<Task>], settings: &Settings) -> Option<Vec<usize>> {
     Some(sizes)
 }
 
-/// What is in the jobs' folder besides jobs.
-const OTHERS: [&str; 3] = ["sent", "library.log", "slurm_drmaa.conf"];
-
-/// The jobs that earlier runs have left on the cluster, by key; where they are.
-#[derive(Clone, Debug, Default)]
-pub struct OnCluster {
-    pub jobs: HashMap<BString, (InFlight, (String, usize))>,
-    left: Left,
-}
-
-impl OnCluster {
-    /// Forgets jobs whose end is known already: there is nothing to take up, and their files go.
-    pub fn keep(&mut self, state: &Path, is_open: impl Fn(&[u8]) -> bool) {
-        if self.left.sent.is_empty() {
-            return;
-        }
-        let folder = state.join(journal::FOLDER);
-        // Of one that was never submitted, as far as is known, the script is taken back: if the
-        // scheduler has it all the same, it finds none.
-        let never_began = |sent: &journal::Sent| {
-            let path = |suffix: &str| folder.join(format!("{}.{suffix}", sent.name));
-            std::fs::rename(path("sh"), path("off")).ok();
-            let traces = record::traces(&folder).unwrap_or_default();
-            traces
-                .get(&sent.name)
-                .is_none_or(|trace| trace.begun.is_none())
-        };
-        self.left
-            .sent
-            .retain(|_, sent| sent.id.is_some() || !never_began(sent));
-        let sent = &self.left.sent;
-        self.jobs
-            .retain(|job, (_, (name, _))| is_open(job) && sent.contains_key(name));
-        let jobs = &self.jobs;
-        let is_known =
-            |sent: &journal::Sent| sent.jobs.iter().any(|job| jobs.contains_key(&job.job));
-        self.left.sent.retain(|_, sent| is_known(sent));
-        if self.left.sent.is_empty() {
-            clear(&folder, &self.left);
-        }
-    }
-
-    /// Those of a state folder.
-    pub fn read(state: &Path) -> anyhow::Result<OnCluster> {
-        let left = Left::read(state).context("read which jobs are on the cluster")?;
-        let mut jobs = HashMap::new();
-        for sent in left.sent.values() {
-            for (at, job) in sent.jobs.iter().enumerate() {
-                jobs.insert(job.job.clone(), (job.clone(), (sent.name.clone(), at)));
-            }
-        }
-        Ok(OnCluster { jobs, left })
-    }
-}
-
 /// The cluster, and this machine for what is `local`.
 pub struct Cluster {
     local: Local,
@@ -228,33 +178,20 @@ impl Cluster {
         left: OnCluster,
         tell: Box<dyn Fn(Report) + Send>,
     ) -> anyhow::Result<Cluster> {
-        let folder = journal::folder(&settings.state).context("make the folder for jobs")?;
-        clear(&folder, &left.left);
-        let journal = Journal::create(&settings.state, &left.left);
-        let journal = journal.context("write which jobs are on the cluster")?;
-        let environment = script::environment(&settings.env, MARK);
-        let path = folder.join(format!("{}.env", settings.run));
-        std::fs::write(&path, &environment)
-            .with_context(|| format!("write `{}`", path.display()))?;
-        let (desk, inbox) = channel();
-        let (ready, is_ready) = channel();
         let defaults = (settings.queue.clone(), settings.native.clone());
         let on_cluster = left.jobs.clone();
-        let behind = Desk::new(settings, left, journal, (desk.clone(), inbox), ready, tell);
-        let thread = std::thread::Builder::new().name("cluster".into());
-        let thread = thread
-            .spawn(move || behind.serve())
-            .context("start a thread")?;
-        let opened = is_ready
-            .recv()
-            .unwrap_or_else(|_| Err("its thread has ended".into()));
+        let Opened {
+            desk,
+            thread,
+            system,
+        } = open(settings, left, tell)?;
         Ok(Cluster {
             local,
             desk,
             thread: Some(thread),
             settings: defaults,
             on_cluster,
-            system: opened.map_err(|why| anyhow!("the cluster cannot be used: {why}"))?,
+            system,
         })
     }
 
@@ -264,29 +201,56 @@ impl Cluster {
     }
 }
 
-/// Removes files of jobs that nothing is known of any more, and what batches and runs have that are gone.
-fn clear(folder: &Path, left: &Left) {
-    let batch = |name: &str| name.rsplit_once('.').map(|(batch, _)| batch.to_string());
-    let batches: HashSet<String> = left.sent.keys().filter_map(|name| batch(name)).collect();
-    let run = |batch: &String| Some(batch.rsplit_once('-')?.0.to_string());
-    let runs: HashSet<String> = batches.iter().filter_map(run).collect();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !OTHERS.contains(name)) else {
-            continue;
-        };
-        let stem = name.split_once(".run@").or_else(|| name.rsplit_once('.'));
-        let (stem, suffix) = stem.unwrap_or((name, ""));
-        let is_known = match suffix {
-            "env" => runs.contains(stem),
-            "bulk" => batches.contains(stem),
-            _ => left.sent.contains_key(stem),
-        };
-        if !is_known {
-            // One that stays is looked at again next time.
-            std::fs::remove_file(entry.path()).ok();
-        }
-    }
+/// A desk at work.
+struct Opened {
+    desk: Sender<In>,
+    thread: JoinHandle<()>,
+    system: String,
+}
+
+fn open(
+    settings: Settings,
+    left: OnCluster,
+    tell: Box<dyn Fn(Report) + Send>,
+) -> anyhow::Result<Opened> {
+    let folder = journal::folder(&settings.state).context("make the folder for jobs")?;
+    clear(&folder, &left.left);
+    let journal = Journal::create(&settings.state, &left.left);
+    let journal = journal.context("write which jobs are on the cluster")?;
+    let environment = script::environment(&settings.env, MARK);
+    let path = folder.join(format!("{}.env", settings.run));
+    std::fs::write(&path, &environment).with_context(|| format!("write `{}`", path.display()))?;
+    let (desk, inbox) = channel();
+    let (ready, is_ready) = channel();
+    let behind = Desk::new(settings, left, journal, (desk.clone(), inbox), ready, tell);
+    let thread = std::thread::Builder::new().name("cluster".into());
+    let thread = thread
+        .spawn(move || behind.serve())
+        .context("start a thread")?;
+    let opened = is_ready
+        .recv()
+        .unwrap_or_else(|_| Err("its thread has ended".into()));
+    let system = opened.map_err(|why| anyhow!("the cluster cannot be used: {why}"))?;
+    Ok(Opened {
+        desk,
+        thread,
+        system,
+    })
+}
+
+/// Ends all that earlier runs have left on the cluster, and waits until it has ended.
+pub fn end_left(
+    settings: Settings,
+    left: OnCluster,
+    tell: Box<dyn Fn(Report) + Send>,
+) -> anyhow::Result<()> {
+    let Opened { desk, thread, .. } = open(settings, left, tell)?;
+    let (done, is_done) = channel();
+    desk.send(In::EndLeft(done)).ok();
+    let ended = is_done.recv();
+    desk.send(In::Close).ok();
+    thread.join().ok();
+    ended.context("the thread that has the cluster's jobs has ended")
 }
 
 impl Executor for Cluster {
@@ -321,6 +285,13 @@ impl Executor for Cluster {
     fn settled(&mut self, task: TaskId) {
         // One that is gone has said so.
         self.send(In::Settled(task)).ok();
+    }
+
+    fn leave(&mut self) -> anyhow::Result<usize> {
+        let (answer, is_answered) = channel();
+        self.send(In::Leave(answer))?;
+        let n_left = is_answered.recv();
+        n_left.context("the thread that has the cluster's jobs has ended")
     }
 
     fn withdraw(&mut self, (name, at): (String, usize)) -> anyhow::Result<()> {

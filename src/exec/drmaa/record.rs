@@ -44,6 +44,8 @@ pub(super) fn traces(folder: &Path) -> io::Result<HashMap<String, Trace>> {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Record {
     pub code: i32,
+    /// It ended by this one, where the node could tell.
+    pub signal: Option<i32>,
     pub usage: Usage,
 }
 
@@ -52,6 +54,7 @@ pub(super) struct Record {
 pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
     let text = fs::read_to_string(end).ok()?;
     let (mut code, mut user_s, mut sys_s) = (None, 0.0, 0.0);
+    let (mut signal, mut max_rss_kib) = (None, 0);
     let mut is_whole = false;
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("exit ") {
@@ -59,6 +62,16 @@ pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
         } else if let Some((user, sys)) = times(line) {
             // The shell's own line comes first, that of what it started second.
             (user_s, sys_s) = (user, sys);
+        } else if let Some(used) = line.strip_prefix("used ") {
+            let mut numbers = used.split(' ');
+            let mut number = || numbers.next()?.parse::<f64>().ok();
+            if let (Some(by), Some(user), Some(sys), Some(kib)) =
+                (number(), number(), number(), number())
+            {
+                signal = Some(by as i32).filter(|by| *by > 0);
+                // Of the recipe alone, without the shell around it.
+                (user_s, sys_s, max_rss_kib) = (user, sys, kib as u64);
+            }
         }
         is_whole = line == "end";
     }
@@ -72,11 +85,12 @@ pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
     };
     Some(Record {
         code: code.filter(|_| is_whole && text.starts_with("flow 1\n"))?,
+        signal,
         usage: Usage {
             wall_s,
             user_s,
             sys_s,
-            max_rss_kib: 0,
+            max_rss_kib,
         },
     })
 }
@@ -108,10 +122,23 @@ mod tests {
             (record.code, record.usage.user_s, record.usage.sys_s),
             (3, 62.5, 0.25)
         );
+        assert_eq!((record.signal, record.usage.max_rss_kib), (None, 0));
         for len in [0, 7, 20, whole.len() - 2] {
             fs::write(&file, &whole[..len]).unwrap();
             assert_eq!(read(&file, None), None, "{len}");
         }
+        let used = whole
+            .replace("exit 3", "exit 137")
+            .replace("end\n", "used 9 1.5 0.125 2048\nend\n");
+        fs::write(&file, used).unwrap();
+        let record = read(&file, None).unwrap();
+        assert_eq!((record.code, record.signal), (137, Some(9)));
+        let Usage {
+            user_s,
+            max_rss_kib,
+            ..
+        } = record.usage;
+        assert_eq!((user_s, max_rss_kib), (1.5, 2048));
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn head(stem: &str, environment: &str) -> BString {
         format!(
             "mv \"$j.sh\" \"$j.run@$host@$id\" 2>/dev/null || exit 0\n\
              exec </dev/null >\"$j.out\" 2>&1\n\
-             trap : TERM INT HUP USR1 USR2 XCPU\n\
+             {TRAP}\
              unset GLIBC_TUNABLES\n\
              . {environment}\n"
         )
@@ -123,11 +123,23 @@ fn head(stem: &str, environment: &str) -> BString {
     text
 }
 
-/// A job's script, and the text of its recipe where that is a file of its own, `NAME.text`.
-pub(super) fn job(task: &Task, stem: &str, environment: &str) -> (BString, Option<BString>) {
+/// Signals by which schedulers say that the time is over; the recipe gets them as well.
+const TRAP: &str = "trap : TERM INT HUP USR1 USR2 XCPU\n";
+
+/// A job's script, and the text of its recipe where that is a file of its own, `NAME.text`. `flow` is
+/// this program on a node.
+pub(super) fn job(
+    task: &Task,
+    flow: &[u8],
+    stem: &str,
+    environment: &str,
+) -> (BString, Option<BString>) {
     let mut text = head(stem, environment);
     let mut put = |bytes: &[u8]| text.extend_from_slice(bytes);
     put(b"(\n");
+    if !stem.starts_with('/') {
+        put(b"j=$PWD/$j\n");
+    }
     put(&exports(task.env.iter().filter(|(name, _)| is_name(name))));
     let mut file = None;
     let mut argv: Vec<BString> = task.argv.iter().map(|word| quoted(word)).collect();
@@ -160,19 +172,34 @@ pub(super) fn job(task: &Task, stem: &str, environment: &str) -> (BString, Optio
     if !task.dir.is_empty() {
         put(format!("cd -- {} || exit 126\n", quoted(&task.dir)).as_bytes());
     }
-    put(b"exec");
+    put(b"set --");
     for word in &argv {
         put(b" ");
         put(word);
     }
-    put(b"\n)\n");
+    put(b"\n");
+    put(TRAP.as_bytes());
+    put(format!("flow={}\n", quoted(flow)).as_bytes());
+    put(RUN.as_bytes());
+    put(b")\n");
     put(TAIL.as_bytes());
     (text, file)
 }
 
+/// Runs what was set, by this program where it can be.
+const RUN: &str = r#"if [ -x "$flow" ]; then
+    "$flow" cluster-job "$j.use" "$@"
+    code=$?
+    [ ! -e "$j.use" ] || exit $code
+fi
+exec "$@"
+"#;
+
 /// How a script ends: what the shell counted is the record, and then it is put into place.
 const TAIL: &str = r#"code=$?
-{ echo "flow 1"; echo "exit $code"; echo "host $host"; times; echo end; } >"$j.tmp" &&
+used=
+[ ! -s "$j.use" ] || read -r used <"$j.use"
+{ echo "flow 1"; echo "exit $code"; echo "host $host"; times; echo "$used"; echo end; } >"$j.tmp" &&
     [ ! -e "$j.off" ] && mv "$j.tmp" "$j.end"
 exit 0
 "#;
@@ -221,7 +248,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
-        let (text, file) = job(task, "a 'b", "./env");
+        let (text, file) = job(task, b"/no/flow", "a 'b", "./env");
         write("a 'b.sh", &text);
         write("env", &environment(&[("FROM".into(), "env".into())], ""));
         if let Some(file) = file {

@@ -68,15 +68,15 @@ fn out_of_memory(usage: &Numbers, request: &Request) -> Option<String> {
     })
 }
 
-/// What an exit status means in the light of the scheduler's numbers, where they say more than it.
-pub(super) fn of_exit(code: i32, usage: &Numbers, request: &Request) -> Option<String> {
-    if code == 0 {
-        return None;
-    }
-    Some(format!(
-        "exit status {code}: {}",
-        out_of_memory(usage, request)?
-    ))
+/// What an end that was recorded means in the light of the scheduler's numbers, where they say more than
+/// it.
+pub(super) fn of_end(end: &End, usage: &Numbers, request: &Request) -> Option<String> {
+    let how = match end {
+        End::Exited(0) | End::NotStarted(_) => return None,
+        End::Exited(code) => format!("exit status {code}"),
+        End::Signaled(signal) => format!("killed by signal {signal}"),
+    };
+    Some(format!("{how}: {}", out_of_memory(usage, request)?))
 }
 
 /// Why a job died that had begun; `None` where the scheduler does not know either.
@@ -157,12 +157,14 @@ mod tests {
             ..Request::default()
         };
         let much = numbers(&[("maxvmem", "100000000"), ("ru_maxrss", "5000")]);
-        let told = of_exit(1, &much, &request).unwrap();
+        let told = of_end(&End::Exited(1), &much, &request).unwrap();
         assert!(
             told.starts_with("exit status 1: likely out of memory"),
             "{told}"
         );
-        assert_eq!(of_exit(1, &numbers(&[]), &request), None);
-        assert_eq!(of_exit(0, &much, &request), None);
+        assert_eq!(of_end(&End::Exited(1), &numbers(&[]), &request), None);
+        assert_eq!(of_end(&End::Exited(0), &much, &request), None);
+        let killed = of_end(&End::Signaled(9), &much, &request).unwrap();
+        assert!(killed.starts_with("killed by signal 9: likely"), "{killed}");
     }
 }

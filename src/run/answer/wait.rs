@@ -7,6 +7,7 @@ use crate::plan::want::Wanted;
 use crate::plan::{Entry, JobId};
 use crate::run::Node;
 use crate::run::ask::{After, Amount, Lack, Named, Root, Wait};
+use crate::run::cluster::WORTH;
 use crate::sched::{self, JobIdx, Resource, State, Waiting};
 use crate::workflow::RuleId;
 
@@ -114,7 +115,9 @@ impl Moment<'_, '_> {
 
     pub(super) fn amount(&self, resource: Resource) -> Amount {
         match resource {
+            Resource::Cores if self.run.options.cluster.is_some() => Amount::Submissions,
             Resource::Cores => Amount::Cores,
+            Resource::Limit(limit) if self.run.here == Some(limit) => Amount::Cores,
             Resource::Memory => Amount::MemMib,
             Resource::Gpus => Amount::Gpus,
             Resource::Limit(limit) => {
@@ -137,14 +140,24 @@ impl Moment<'_, '_> {
             has: Some(amount),
             ..self.named_idx(idx)
         });
-        Lack {
-            of: self.amount(lack.resource),
+        let of = self.amount(lack.resource);
+        let mut lack = Lack {
             wanted: lack.wanted,
             free: lack.there,
             total: self.run.sched.total(lack.resource),
             n,
             jobs: jobs.collect(),
+            of,
+        };
+        if lack.of == Amount::Submissions {
+            // Jobs that go together take a part of one each.
+            let worth = u64::from(WORTH);
+            lack.wanted = lack.wanted.div_ceil(worth);
+            lack.free /= worth;
+            lack.total /= worth;
+            lack.jobs.iter_mut().for_each(|job| job.has = None);
         }
+        lack
     }
 
     pub(super) fn behind_splits(&self, job: JobId) -> Wait {

@@ -54,8 +54,8 @@ impl World {
         }
     }
 
-    /// What a try takes, cut down to what there is, and whether it was.
-    fn takes(&self, job: usize, attempt: u32) -> ([u64; 3], Vec<LimitId>, bool) {
+    /// What a try takes, cut down to what there is: amounts, permits of each limit; and whether it was.
+    fn takes(&self, job: usize, attempt: u32) -> ([u64; 3], Vec<u32>, bool) {
         let spec = &self.script.jobs[job];
         let need = &spec.needs[(attempt as usize - 1).min(spec.needs.len() - 1)];
         let wants = [
@@ -64,9 +64,18 @@ impl World {
             u64::from(need.gpus),
         ];
         let totals = self.totals();
-        let is_cut = (0..3).any(|at| wants[at] > totals[at]);
+        let named = |at: usize| {
+            need.limits
+                .iter()
+                .filter(|limit| limit.index() == at)
+                .count() as u32
+        };
+        let there = &self.script.limits;
+        let is_cut = (0..3).any(|at| wants[at] > totals[at])
+            || (0..there.len()).any(|at| named(at) > there[at]);
         let takes = [0, 1, 2].map(|at| wants[at].min(totals[at]));
-        (takes, need.limits.clone(), is_cut)
+        let permits = (0..there.len()).map(|at| named(at).min(there[at]));
+        (takes, permits.collect(), is_cut)
     }
 
     fn totals(&self) -> [u64; 3] {
@@ -84,7 +93,7 @@ impl World {
 
     /// The job's next try fits beside what runs.
     pub fn fits(&self, job: usize) -> bool {
-        let (takes, limits, is_cut) = self.takes(job, self.n_tries[job] + 1);
+        let (takes, wanted, is_cut) = self.takes(job, self.n_tries[job] + 1);
         let mut free = self.totals();
         let mut permits = self.script.limits.clone();
         for &(_, other) in &self.running {
@@ -95,11 +104,15 @@ impl World {
             for at in 0..3 {
                 free[at] -= taken[at];
             }
-            for limit in held.iter().collect::<BTreeSet<_>>() {
-                permits[limit.index()] -= 1;
+            for (free, held) in permits.iter_mut().zip(held) {
+                *free -= held;
             }
         }
-        (0..3).all(|at| takes[at] <= free[at]) && limits.iter().all(|at| permits[at.index()] > 0)
+        (0..3).all(|at| takes[at] <= free[at])
+            && wanted
+                .iter()
+                .zip(&permits)
+                .all(|(wanted, free)| wanted <= free)
     }
 
     /// After a step, nothing that could start waits.

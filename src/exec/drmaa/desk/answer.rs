@@ -36,7 +36,7 @@ impl Desk {
         }
         self.n_links += 1;
         let own = self.own.clone();
-        match Link::start(&self.folder, self.n_links, self.has_tls, own) {
+        match Link::start(&self.folder, self.n_links, own) {
             Ok(mut link) => {
                 link.send(&Order::Open {
                     libraries: self.settings.libraries.clone(),
@@ -151,17 +151,17 @@ impl Desk {
         if let Some(ready) = self.ready.take() {
             ready.send(Ok(system.into())).ok();
         }
-        // Who knows what was not told meanwhile.
+        // Who knows what was not told meanwhile, or what was told to end and never heard of it.
         self.jobs.values_mut().for_each(|job| job.asked_at = None);
+        let ending = self.jobs.values().filter(|job| job.ending.is_some());
+        let ids: Vec<String> = ending.filter_map(|job| job.sent.id.clone()).collect();
+        if let (false, Some(link)) = (ids.is_empty(), &mut self.link) {
+            link.send(&Order::End { ids });
+        }
     }
 
     fn not_opened(&mut self, why: String, is_tls: bool, is_passing: bool) {
         self.link = None;
-        if is_tls && !self.has_tls {
-            // The process is started again with what its loader needs.
-            self.has_tls = true;
-            return;
-        }
         if is_passing {
             if let Some(ready) = self.ready.take() {
                 ready.send(Ok(String::new())).ok();

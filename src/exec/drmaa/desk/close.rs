@@ -10,7 +10,9 @@ use crate::exec::drmaa::wire::Order;
 use crate::exec::{Signal, Task, TaskId};
 
 /// What the files of a job end in, besides the script that has begun.
-const SUFFIXES: [&str; 8] = ["sh", "off", "out", "end", "tmp", "text", "pack", "ends"];
+const SUFFIXES: [&str; 9] = [
+    "sh", "off", "out", "end", "tmp", "use", "text", "pack", "ends",
+];
 
 impl Desk {
     /// Takes a job back, so that it never begins. False when it has begun.
@@ -99,6 +101,11 @@ impl Desk {
         };
         let jobs = self.jobs.values().filter(|job| is_open(job));
         let names: Vec<String> = jobs.map(|job| job.sent.name.clone()).collect();
+        self.end(names, at_once);
+    }
+
+    /// Ends submissions as a whole.
+    fn end(&mut self, names: Vec<String>, at_once: bool) {
         let mut ids = Vec::new();
         for name in names {
             let is_back = self.take_back(&name);
@@ -113,6 +120,34 @@ impl Desk {
         if let (false, Some(link)) = (ids.is_empty(), &mut self.link) {
             link.send(&Order::End { ids });
         }
+    }
+
+    /// Lets go of all that was submitted, which goes on; what was not is dropped. How many jobs go on.
+    pub(super) fn leave(&mut self) -> usize {
+        self.leaving = Some(Instant::now());
+        self.queue.clear();
+        self.behind.clear();
+        self.held.clear();
+        self.names.clear();
+        let mut slots: Vec<_> = self
+            .jobs
+            .values_mut()
+            .flat_map(|job| &mut job.slots)
+            .collect();
+        slots.retain(|slot| slot.outcome.is_none() && !slot.is_unwanted);
+        slots.iter_mut().for_each(|slot| slot.task = None);
+        slots.len()
+    }
+
+    /// Ends all that earlier runs have left.
+    pub(super) fn end_left(&mut self) {
+        for job in self.jobs.values_mut() {
+            job.slots
+                .iter_mut()
+                .for_each(|slot| slot.is_unwanted = true);
+        }
+        let names = self.jobs.keys().cloned().collect();
+        self.end(names, false);
     }
 
     /// Ends a job that an earlier run has left, and that nobody wants any more.
@@ -134,7 +169,7 @@ impl Desk {
             // A pack goes as a whole: its other jobs go again when they are asked for.
             return self.lost(name, "it was sent in a pack that was taken back");
         }
-        if !job.sent.is_pack {
+        if job.slots.iter().all(|slot| slot.is_unwanted) {
             job.ending = Some(Instant::now());
             if let (Some(id), Some(link)) = (id, &mut self.link) {
                 let ids = vec![id];

@@ -116,17 +116,20 @@ impl Desk {
         self.pass_output(name);
         let job = self.jobs.get_mut(name).expect("it was there before");
         let mut usage = record.usage;
-        let mut why = None;
-        if let Some(over) = &job.over {
-            usage.max_rss_kib = words::peak_kib(&over.usage);
-            let asked = job.slots[0].task.as_ref();
-            let asked = asked.and_then(|task| task.cluster.as_ref());
-            why = asked.and_then(|asked| words::of_exit(record.code, &over.usage, &asked.request));
-        }
-        let end = match job.ending {
-            Some(_) if failed => End::Signaled(15),
+        let end = match (job.ending, record.signal) {
+            (Some(_), _) if failed => End::Signaled(15),
+            (_, Some(signal)) => End::Signaled(signal),
             _ => End::Exited(record.code),
         };
+        let mut why = None;
+        if let Some(over) = &job.over {
+            if usage.max_rss_kib == 0 {
+                usage.max_rss_kib = words::peak_kib(&over.usage);
+            }
+            let asked = job.slots[0].task.as_ref();
+            let asked = asked.and_then(|task| task.cluster.as_ref());
+            why = asked.and_then(|asked| words::of_end(&end, &over.usage, &asked.request));
+        }
         self.outcome(name, 0, end, usage, why);
     }
 

@@ -26,13 +26,12 @@ impl Desk {
             return;
         }
         self.came = None;
+        let mut orders = Vec::new();
         while !self.queue.is_empty() && self.asked.len() < MOST_ASKED {
             let now = Instant::now();
-            if self.dialect.is_none() || self.link.is_none() || now < self.not_before {
-                return;
-            }
-            if now < self.next_at {
-                return;
+            let is_there = self.dialect.is_some() && self.link.is_some();
+            if !is_there || now < self.not_before || now < self.next_at {
+                break;
             }
             let tasks = self.take_equal();
             let submissions = match packing(&tasks, &self.settings) {
@@ -42,12 +41,25 @@ impl Desk {
             let (packs, singles): (Vec<_>, Vec<_>) = submissions
                 .into_iter()
                 .partition(|tasks: &Vec<_>| tasks.len() > 1);
-            for pack in packs {
-                self.send(vec![pack]);
+            let batches = packs.into_iter().map(|pack| vec![pack]);
+            for batch in batches.chain((!singles.is_empty()).then_some(singles)) {
+                match self.prepare(batch) {
+                    Ok(order) => orders.push(order),
+                    Err(error) => {
+                        return self.fail(format!("write the scripts of jobs: {error}"));
+                    }
+                }
             }
-            if !singles.is_empty() {
-                self.send(singles);
-            }
+        }
+        if orders.is_empty() {
+            return;
+        }
+        // A job of which nothing is written must not run. Once for all: a disk takes its time.
+        if let Err(error) = self.journal.sync() {
+            return self.fail(format!("write which jobs are on the cluster: {error}"));
+        }
+        if let Some(link) = &mut self.link {
+            orders.iter().for_each(|order| link.send(order));
         }
     }
 
@@ -76,8 +88,9 @@ impl Desk {
         taken
     }
 
-    /// Submits: one pack, or jobs one by one in one go.
-    fn send(&mut self, submissions: Vec<Vec<Box<Task>>>) {
+    /// Writes what a submission needs, one pack or jobs one by one in one go; the order that is to be
+    /// sent once that is on the disk.
+    fn prepare(&mut self, submissions: Vec<Vec<Box<Task>>>) -> io::Result<Order> {
         let now = Instant::now();
         self.n_batches += 1;
         let batch = format!("{}-{}", self.settings.run, self.n_batches);
@@ -89,10 +102,9 @@ impl Desk {
         let request = asked_for(&first.request, submissions[0].len());
         let title = title(&first.rule);
         let mut names = Vec::new();
-        let mut written = Ok(());
         for (at, tasks) in submissions.into_iter().enumerate() {
             let name = format!("{batch}.{}", at + 1);
-            written = written.and_then(|()| self.write(&name, &tasks));
+            self.write(&name, &tasks)?;
             let sent = Sent {
                 name: name.clone(),
                 is_pack: tasks.len() > 1,
@@ -106,11 +118,7 @@ impl Desk {
         }
         let bulk = self.folder.join(format!("{batch}.bulk"));
         if n > 1 {
-            let text = script::bulk(&self.stem(&batch));
-            written = written.and_then(|()| fs::write(bulk, &text));
-        }
-        if let Err(error) = written.and_then(|()| self.journal.sync()) {
-            return self.fail(format!("write the scripts of jobs: {error}"));
+            fs::write(bulk, script::bulk(&self.stem(&batch)))?;
         }
         let native = self
             .dialect
@@ -129,12 +137,10 @@ impl Desk {
             n: (n > 1).then_some(n as u32),
         });
         self.asked.insert(batch, Asked { names, since: now });
-        if let Some(link) = &mut self.link {
-            link.send(&order);
-        }
         // Each of a bulk's jobs counts.
         let gap = Duration::from_secs_f64(n as f64 / self.settings.rate.max(0.01));
         self.next_at = self.next_at.max(now) + gap;
+        Ok(order)
     }
 
     /// The path of a job's files, as its script has it.
@@ -149,7 +155,7 @@ impl Desk {
         let environment = self.stem(&format!("{}.env", self.settings.run));
         let text = match tasks {
             [task] => {
-                let (text, recipe) = script::job(task, &stem, &environment);
+                let (text, recipe) = script::job(task, &self.settings.flow, &stem, &environment);
                 if let Some(recipe) = recipe {
                     fs::write(path("text"), &recipe)?;
                 }
