@@ -62,7 +62,7 @@ fn text(workflow: &Workflow, style: Style) -> String {
     for limit in workflow.limits.values() {
         // A rule's own limit is called as the rule is, without its module.
         let own = |rule: &Rule| rule.name.rsplit('.').next() == Some(limit.name.as_str());
-        if !workflow.rules.values().iter().any(own) {
+        if !workflow.rules.values().iter().any(|rule| own(rule)) {
             rows.push(("Limits", limit.name.clone(), limit.count.to_string(), ""));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IsTerminal};
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -19,9 +20,11 @@ use crate::workflow::recipe::Shell;
 use crate::workflow::{Override, Workflow, load};
 
 /// A workflow that was read, and where it works.
+///
+/// The process ends soon after it is done with it; what is large is not taken apart before.
 pub struct Opened {
-    pub workflow: Workflow,
-    pub ast: Ast,
+    pub workflow: ManuallyDrop<Workflow>,
+    pub ast: ManuallyDrop<Ast>,
     pub sources: Sources,
     /// Mistakes and warnings so far.
     pub diags: Vec<Diag>,
@@ -165,8 +168,8 @@ pub fn try_open(
     let (workflow, found) = load(&ast, &mut sources, &settings, &read);
     diags.extend(found);
     Ok(Ok(Opened {
-        workflow,
-        ast,
+        workflow: ManuallyDrop::new(workflow),
+        ast: ManuallyDrop::new(ast),
         sources,
         diags,
         name: path.file_name().unwrap_or_default().as_bytes().into(),
@@ -216,7 +219,7 @@ fn near_workflows(path: &Path) -> Vec<String> {
 }
 
 /// The environment, as far as its names are text.
-pub fn environment() -> std::collections::HashMap<String, BString> {
+pub fn environment() -> rustc_hash::FxHashMap<String, BString> {
     let vars = std::env::vars_os();
     vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_vec().into())))
         .collect()

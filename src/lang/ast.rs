@@ -1,6 +1,7 @@
 //! The syntax tree of a workflow file: what was written, with its places; nothing is looked up.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::span::{Span, Spanned};
 
@@ -73,7 +74,8 @@ pub enum ItemKind {
     ChecksumLevel {
         level: Word,
     },
-    Rule(Box<Rule>),
+    /// Shared: whoever takes the rule in need not copy it.
+    Rule(Arc<Rule>),
 }
 
 /// One word, or `[a, b]`.
@@ -176,7 +178,7 @@ pub enum Piece {
     /// `*`, `?`, `[a-z]`, `{a,b}`, `**`.
     Glob(Glob),
     /// `{name}` and its longer forms.
-    Hole(Hole),
+    Hole(Box<Hole>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

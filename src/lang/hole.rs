@@ -4,7 +4,7 @@ use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::{char, digit1};
 use nom::combinator::{map, map_res, opt, recognize};
-use nom::multi::many0;
+use nom::multi::fold_many0;
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
@@ -31,7 +31,12 @@ pub(super) fn read(file: FileId, base: usize, text: &str, style: Style) -> Optio
     }
     let name_at = text.len() - rest.len();
     let (rest, name) = name(rest).ok()?;
-    let (rest, access) = many0(access).parse(rest).ok()?;
+    // `many0` would make room for four where most have none.
+    let push = |mut all: Vec<Access>, one| {
+        all.push(one);
+        all
+    };
+    let (rest, access) = fold_many0(access, Vec::new, push).parse(rest).ok()?;
     let span = |start: usize, end: usize| Span {
         file,
         start: (base + start) as u32,

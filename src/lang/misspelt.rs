@@ -1,5 +1,7 @@
 //! Finds misspelt keywords in headers: `sufix .fq` reads like two sources.
 
+use std::sync::Arc;
+
 use super::ast::{Ast, Filter, FilterKind, ItemKind, Name, NamedWord, Rule};
 use super::diag::Diag;
 use super::names::is_name;
@@ -33,6 +35,7 @@ pub(super) fn mend(ast: &mut Ast, diags: &mut Vec<Diag>) {
         let Some((at, keyword)) = suspect(rule) else {
             continue;
         };
+        let rule = Arc::make_mut(rule);
         let Some(factor) = rule.factors.last_mut() else {
             continue;
         };

@@ -4,6 +4,8 @@
 
 mod strays;
 
+use std::sync::Arc;
+
 use super::ast::{Ast, Attribute, Item, ItemKind, Name, Rule};
 use super::block::{self, BLANKS, indentation};
 use super::cursor::Cursor;
@@ -330,7 +332,7 @@ impl<'a> Parser<'a> {
             has_recipe: rule.recipe.is_some(),
             comment: None,
         };
-        Ok((ItemKind::Rule(Box::new(rule)), end))
+        Ok((ItemKind::Rule(Arc::new(rule)), end))
     }
 
     /// Behind a setting nothing more stands on its line.

@@ -208,20 +208,25 @@ impl Pattern {
                 (at_component, is_first) = (false, false);
                 continue;
             };
-            let mut rest = text.as_slice();
-            while let Some(&byte) = rest.first() {
-                if at_component && rest.starts_with(b"./") {
-                    rest = &rest[2..];
-                    is_first = false;
-                } else if at_component && !is_first && (byte == b'/' || is_last && rest == b".") {
-                    rest = &rest[1..];
+            let (mut at, mut kept_to) = (0, 0);
+            while let Some(&byte) = text.get(at) {
+                let rest = &text[at..];
+                let says_nothing = match at_component {
+                    true if rest.starts_with(b"./") => 2,
+                    true if !is_first && (byte == b'/' || is_last && rest == b".") => 1,
+                    _ => 0,
+                };
+                is_first = false;
+                if says_nothing > 0 {
+                    cleaned.push_text(&text[kept_to..at]);
+                    at += says_nothing;
+                    kept_to = at;
                 } else {
-                    cleaned.push_text(&[byte]);
-                    rest = &rest[1..];
                     at_component = byte == b'/';
-                    is_first = false;
+                    at += 1;
                 }
             }
+            cleaned.push_text(&text[kept_to..]);
         }
         if cleaned.0.is_empty() && !self.0.is_empty() {
             cleaned.push_text(b"./");

@@ -7,9 +7,11 @@
 
 mod search;
 
+use bstr::{BStr, BString, ByteSlice};
+
 use super::class::Class;
 use super::template::{Place, placed, text_of};
-use super::{Capture, Filter, Part, Pattern, PatternError, alternatives};
+use super::{Capture, Filter, Part, Pattern, PatternError, alternatives, clean};
 
 pub use search::intersects;
 
@@ -21,12 +23,16 @@ pub struct Shape {
 }
 
 /// One word of a shape.
-#[derive(Clone, Debug, Default)]
-struct Line {
-    steps: Vec<Step>,
-    /// How each of its paths begins and ends.
-    prefix: Vec<u8>,
-    suffix: Vec<u8>,
+#[derive(Clone, Debug)]
+enum Line {
+    /// One path. Most words are, and a step a byte would take much room.
+    Literal(BString),
+    Steps {
+        steps: Vec<Step>,
+        /// How each of its paths begins and ends.
+        prefix: BString,
+        suffix: BString,
+    },
 }
 
 /// Bytes as bits.
@@ -123,9 +129,27 @@ impl Shape {
         }
     }
 
+    /// The one path that it is.
+    pub fn literal(&self) -> Option<&BStr> {
+        match self.lines.as_deref() {
+            Some([Line::Literal(path)]) => Some(path.as_bstr()),
+            _ => None,
+        }
+    }
+
     fn of_pattern(pattern: &Pattern, role: Role) -> Result<Shape, PatternError> {
-        let mut lines = Vec::new();
-        for word in alternatives(&pattern.0)? {
+        if let Some(path) = pattern.literal() {
+            let path = match role {
+                Role::Word => clean(&path).into_owned().into(),
+                Role::Template => path,
+            };
+            return Ok(Shape {
+                lines: Some(vec![Line::Literal(path)]),
+            });
+        }
+        let alternatives = alternatives(&pattern.0)?;
+        let mut lines = Vec::with_capacity(alternatives.len());
+        for word in alternatives {
             let word = match role {
                 Role::Word => word.clean(),
                 Role::Template => word,
@@ -144,7 +168,7 @@ impl Shape {
         let Some(lines) = &mut self.lines else { return };
         let inside = |line: &Line| {
             let folders = [any(ByteSet::all()), Step::Byte(b'/')];
-            Line::new(folders.into_iter().chain(line.steps.clone()).collect())
+            Line::new(folders.into_iter().chain(line.steps()).collect())
         };
         let more: Vec<Line> = lines.iter().map(inside).collect();
         lines.extend(more);
@@ -219,13 +243,16 @@ impl Line {
             Step::Byte(byte) => Some(*byte),
             _ => None,
         };
-        let prefix = steps.iter().map_while(byte).collect();
+        let prefix: BString = steps.iter().map_while(byte).collect::<Vec<u8>>().into();
+        if prefix.len() == steps.len() {
+            return Line::Literal(prefix);
+        }
         let mut suffix: Vec<u8> = steps.iter().rev().map_while(byte).collect();
         suffix.reverse();
-        Line {
+        Line::Steps {
             steps,
             prefix,
-            suffix,
+            suffix: suffix.into(),
         }
     }
 
@@ -242,24 +269,52 @@ impl Line {
         Line::new(steps)
     }
 
-    fn is_literal(&self) -> bool {
-        self.prefix.len() == self.steps.len()
+    fn len(&self) -> usize {
+        match self {
+            Line::Literal(text) => text.len(),
+            Line::Steps { steps, .. } => steps.len(),
+        }
+    }
+
+    fn step(&self, at: usize) -> Option<Step> {
+        match self {
+            Line::Literal(text) => text.get(at).map(|&byte| Step::Byte(byte)),
+            Line::Steps { steps, .. } => steps.get(at).copied(),
+        }
+    }
+
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        (0..self.len()).filter_map(|at| self.step(at))
+    }
+
+    fn prefix(&self) -> &[u8] {
+        match self {
+            Line::Literal(text) => text,
+            Line::Steps { prefix, .. } => prefix,
+        }
+    }
+
+    fn suffix(&self) -> &[u8] {
+        match self {
+            Line::Literal(text) => text,
+            Line::Steps { suffix, .. } => suffix,
+        }
     }
 
     /// A quick look: false when the beginnings or ends alone exclude each other.
     fn may_meet(&self, other: &Line) -> bool {
-        let (short, long) = match self.prefix.len() <= other.prefix.len() {
-            true => (self, other),
-            false => (other, self),
+        if let (Line::Literal(one), Line::Literal(other)) = (self, other) {
+            return one == other;
+        }
+        let starts_meet = match self.prefix().len() <= other.prefix().len() {
+            true => other.prefix().starts_with(self.prefix()),
+            false => self.prefix().starts_with(other.prefix()),
         };
-        let starts_meet = long.prefix.starts_with(&short.prefix);
-        let (short, long) = match self.suffix.len() <= other.suffix.len() {
-            true => (self, other),
-            false => (other, self),
+        let ends_meet = match self.suffix().len() <= other.suffix().len() {
+            true => other.suffix().ends_with(self.suffix()),
+            false => self.suffix().ends_with(other.suffix()),
         };
-        let ends_meet = long.suffix.ends_with(&short.suffix);
-        let are_both_literal = self.is_literal() && other.is_literal();
-        starts_meet && ends_meet && (!are_both_literal || self.prefix == other.prefix)
+        starts_meet && ends_meet
     }
 }
 

@@ -125,9 +125,7 @@ pub(super) fn render_recipe(
     };
     let (argv, script) = launch(recipe, &mut fill)?;
     let direct = match &recipe.launch {
-        Launch::Shell {
-            is_default: true, ..
-        } => recipe.text.redirected(&mut fill),
+        Launch::Shell(shell) if shell.is_default => recipe.text.redirected(&mut fill),
         _ => None,
     };
     let mut description = None;
@@ -172,25 +170,23 @@ pub(super) fn launch<'v>(
     mut fill: impl FnMut(&Hole) -> Filled<'v>,
 ) -> anyhow::Result<(Vec<BString>, Option<Script>)> {
     let (program, way) = match &recipe.launch {
-        Launch::Shell {
-            argv,
-            is_default,
-            is_fresh,
-        } => {
-            if *is_default && let Some(words) = recipe.text.argv(&mut fill) {
+        Launch::Shell(shell) => {
+            if shell.is_default
+                && let Some(words) = recipe.text.argv(&mut fill)
+            {
                 return Ok((words?, None));
             }
-            match is_fresh {
-                true => (argv, ScriptWay::DashC),
-                false => (argv, ScriptWay::WarmDashC),
+            match shell.is_fresh {
+                true => (&*shell.argv, ScriptWay::DashC),
+                false => (&*shell.argv, ScriptWay::WarmDashC),
             }
         }
-        Launch::Interpreter { argv, .. } => (argv, ScriptWay::File),
+        Launch::Interpreter { argv, .. } => (argv.as_slice(), ScriptWay::File),
     };
     let mut text = Vec::new();
     recipe.text.render(&mut fill, &mut text)?;
     let text = text.into();
-    Ok((program.clone(), Some(Script { text, way })))
+    Ok((program.to_vec(), Some(Script { text, way })))
 }
 
 /// A path as it can be used in the folder where the recipe runs: behind `base`, if there is one.

@@ -69,14 +69,10 @@ fn print(workflow: &Workflow, rule: &Rule) -> Print {
         ));
     }
     match &recipe.launch {
-        Launch::Shell {
-            argv,
-            is_default: false,
-            ..
-        } => {
-            lines.push(line("shell", &bstr::join(" ", argv)));
+        Launch::Shell(shell) if !shell.is_default => {
+            lines.push(line("shell", &bstr::join(" ", &*shell.argv)));
         }
-        Launch::Shell { .. } | Launch::Interpreter { .. } => {}
+        Launch::Shell(_) | Launch::Interpreter { .. } => {}
     }
     if matches!(
         recipe.launch,

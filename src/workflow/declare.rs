@@ -44,7 +44,7 @@ impl Loader<'_> {
                 let argv = self.texts(&words);
                 if !argv.is_empty() {
                     self.shell = super::recipe::Shell {
-                        argv,
+                        argv: argv.into(),
                         is_default: false,
                         is_fresh: false,
                     };

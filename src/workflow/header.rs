@@ -15,14 +15,14 @@ use crate::pattern::NameId;
 use filter::{as_glob, resolve_filter};
 use sources::{filtered_table, once, source};
 
-pub use outputs::finish;
+pub(in crate::workflow) use outputs::finish;
 pub(in crate::workflow) use sources::target_word;
 pub use sources::{is_name, no_such_rule};
 pub(in crate::workflow) use words::{RuleScope, resolve_words};
 
 /// A rule on its way: sources and filter are resolved, the rest follows in `finish`.
 pub struct Header {
-    pub rule: Rule,
+    pub rule: Box<Rule>,
     /// Captures of the filter, by factor.
     pub filter_captures: Vec<Vec<NameId>>,
     /// Captures of a template that have no `/` in them.
@@ -54,12 +54,12 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     let attributes = loader.attributes(rule);
     let named = Ancient::of(loader, rule);
     let mut ancient = Vec::new();
-    let mut filter_captures = Vec::new();
+    let mut filter_captures = Vec::with_capacity(rule.factors.len());
     let mut flat_captures = Vec::new();
     let mut n_groups = 0;
-    let mut factors = Vec::new();
+    let mut factors = Vec::with_capacity(rule.factors.len());
     for factor in &rule.factors {
-        let mut sources = Vec::new();
+        let mut sources = Vec::with_capacity(factor.sources.len());
         for word in &factor.sources {
             let found = source(loader, word, Some(rule));
             if named.has_source(loader, word) {
@@ -123,7 +123,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         .collect();
     let tuple = tuple(loader, rule, &factors);
     Header {
-        rule: Rule {
+        rule: Box::new(Rule {
             name: rule.name.value.clone(),
             module: None,
             doc,
@@ -157,7 +157,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             checksum_level: attributes.checksum_level,
             captures: Vec::new(),
             flat_captures: Vec::new(),
-        },
+        }),
         filter_captures,
         flat_captures,
         output_names,

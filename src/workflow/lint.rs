@@ -15,7 +15,7 @@ use uses::{Uses, holes};
 
 /// Warnings about a workflow without mistakes, in no order.
 pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
-    let uses = Uses::of(ast);
+    let uses = Uses::of(ast, workflow);
     let mut diags = Vec::new();
     // What is included may use anything that is declared here.
     let is_whole = |item: &Item| !matches!(item.kind, ItemKind::Include { .. });

@@ -1,18 +1,22 @@
 //! From a syntax tree to a [`Workflow`]: declares names, then resolves each rule, then orders them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use bstr::BString;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::header::{self, Header};
 use super::param::Override;
 use super::scope::{Constants, Unknown};
 use super::space::{Found, Space};
 use super::table::{SampleTable, TableId};
-use super::{LimitId, RuleId, Workflow, attribute, captures, never, order, target};
+use super::{LimitId, RuleId, Workflow, attribute, captures, never, order, recipe, target};
 use crate::dense::{Id, Interner};
 use crate::lang::ast::{self, Ast};
+use crate::lang::recipe::lex;
 use crate::lang::{Diag, Sources};
 use crate::pattern::NameId;
 
@@ -55,6 +59,9 @@ pub struct Loader<'a> {
 /// Mistakes after which a file's names are not known.
 const UNREADABLE: [&str; 4] = ["E0271", "E0277", "E0291", "E0292"];
 
+/// So many rules are worth a thread.
+pub(super) const MANY_RULES: usize = 1_000;
+
 /// How the codes of mistakes about names begin.
 const FOLLOWS: [&str; 5] = ["E015", "E023", "E0252", "E0294", "E0295"];
 
@@ -70,18 +77,18 @@ pub fn load(
         sources,
         settings,
         constants: Constants {
-            values: HashMap::new(),
+            values: HashMap::default(),
             environment: settings.environment.clone(),
         },
-        limits: HashMap::new(),
-        rules: HashMap::new(),
+        limits: HashMap::default(),
+        rules: HashMap::default(),
         shell: settings.shell.clone(),
         workflow: Workflow::default(),
         diags: Vec::new(),
         files,
         spaces: vec![Space::default()],
         current: 0,
-        parsed: HashMap::new(),
+        parsed: HashMap::default(),
         n_included: 0,
         found: Vec::new(),
         targets: Vec::new(),
@@ -118,8 +125,28 @@ pub fn load(
 impl Loader<'_> {
     fn resolve_rules(&mut self) {
         let found = std::mem::take(&mut self.found);
+        // To read the recipes takes no names, and as long as to resolve the headers.
+        let lex = || -> Vec<Option<recipe::Lexed>> {
+            let recipes = found.iter().map(|found| found.rule.recipe.as_ref());
+            recipes.map(|recipe| recipe.map(lex)).collect()
+        };
+        thread::scope(|scope| {
+            let builder = thread::Builder::new().name("recipes".into());
+            let is_long = found.len() >= MANY_RULES;
+            // Where no thread can be had they are read one by one.
+            let lexing = is_long.then(|| builder.spawn_scoped(scope, lex).ok());
+            self.resolve_found(&found, lexing.flatten());
+        });
+    }
+
+    /// `recipes` are those of all rules, where they are being read already.
+    fn resolve_found(
+        &mut self,
+        found: &[Found],
+        recipes: Option<ScopedJoinHandle<Vec<Option<recipe::Lexed>>>>,
+    ) {
         let mut headers: Vec<Header> = Vec::with_capacity(found.len());
-        for Found { space, rule, doc } in &found {
+        for Found { space, rule, doc } in found {
             self.enter(*space);
             let mut header = header::resolve(self, rule, doc.clone());
             header.rule.name.insert_str(0, &self.spaces[*space].prefix);
@@ -132,10 +159,15 @@ impl Loader<'_> {
         let tables = &self.workflow.tables;
         let names = &self.workflow.names;
         let captures = captures::flow(&headers, &by_name, tables, names, &mut self.diags);
+        let recipes =
+            recipes.map(|lexing| lexing.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let mut recipes = recipes.into_iter().flatten();
         for (index, Found { space, rule, .. }) in found.iter().enumerate() {
             self.enter(*space);
-            header::finish(self, rule, &mut headers[index], &captures[index]);
+            let recipe = recipes.next().flatten();
+            header::finish(self, rule, &mut headers[index], &captures[index], recipe);
         }
+        self.workflow.rules.reserve(headers.len());
         for (header, captures) in headers.into_iter().zip(captures) {
             let mut rule = header.rule;
             rule.captures = captures.of_items;

@@ -10,6 +10,7 @@ mod given;
 pub mod header;
 pub mod lint;
 pub mod load;
+mod made;
 mod never;
 pub mod order;
 pub mod param;
@@ -66,7 +67,8 @@ pub struct Workflow {
     pub limits: Table<LimitId, Limit>,
     /// Environment of every recipe.
     pub env: Vec<(String, BString)>,
-    pub rules: Table<RuleId, Rule>,
+    /// Each in a place of its own: they are large, and there may be many.
+    pub rules: Table<RuleId, Box<Rule>>,
     pub tables: Table<TableId, SampleTable>,
     pub modules: Table<ModuleId, Module>,
     /// Named sets of what is to be built.
@@ -326,7 +328,7 @@ pub struct Rule {
     pub is_temp: bool,
     pub around: Around,
     /// Says whether a job is stale.
-    pub check: Option<Recipe>,
+    pub check: Option<Box<Recipe>>,
     /// A Makefile rule that the job writes: what it names are inputs from then on.
     pub deps: Option<Word>,
     /// In this order, when all jobs are done and any has run.

@@ -5,11 +5,14 @@
 //! that it depends on by name.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
-
-use bstr::BString;
+use std::collections::{BinaryHeap, HashSet};
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::header::Header;
+use super::load::MANY_RULES;
+use super::made::Index;
 use super::{Rule, RuleId, SampleTable, Source, TableId, Word, shape};
 use crate::dense::{Id, Table};
 use crate::lang::{Diag, Sources, Span};
@@ -31,7 +34,7 @@ pub fn by_name(headers: &[Header], diags: &mut Vec<Diag>) -> Option<Vec<RuleId>>
         Err(cycle) => {
             let rules: Vec<&Rule> = cycle
                 .iter()
-                .map(|rule| &headers[rule.index()].rule)
+                .map(|rule| &*headers[rule.index()].rule)
                 .collect();
             let steps = rules
                 .iter()
@@ -121,81 +124,9 @@ fn sort(n: usize, upstream: &dyn Fn(RuleId) -> Vec<RuleId>) -> Result<Vec<RuleId
     }
 }
 
-/// An output shape and whose it is.
-struct Made {
-    rule: RuleId,
-    shape: Shape,
-}
-
-/// Output shapes, found by literal path or by their first folder.
-#[derive(Default)]
-struct Index {
-    shapes: Vec<Made>,
-    literals: HashMap<BString, Vec<u32>>,
-    /// Shapes whose first folder is literal: literal ones and globs.
-    by_folder: HashMap<BString, (Vec<u32>, Vec<u32>)>,
-    /// Shapes that may begin with any folder.
-    anywhere: Vec<u32>,
-}
-
-/// The first folder of a shape, when text says what it is; `.` for a name without folders.
-fn first_folder(pattern: &Pattern) -> Option<BString> {
-    let Some(pattern::Part::Text(text)) = pattern.0.first() else {
-        return None;
-    };
-    match text.iter().position(|&byte| byte == b'/') {
-        Some(end) => Some(text[..end].into()),
-        None if pattern.0.len() == 1 => Some(".".into()),
-        None => None,
-    }
-}
-
-impl Index {
-    fn add(&mut self, rule: RuleId, pattern: Pattern) {
-        let at = self.shapes.len() as u32;
-        let pattern = pattern.clean();
-        let literal = pattern.literal();
-        if let Some(path) = &literal {
-            self.literals.entry(path.clone()).or_default().push(at);
-        }
-        match first_folder(&pattern) {
-            Some(folder) => {
-                let (literals, globs) = self.by_folder.entry(folder).or_default();
-                if literal.is_some() {
-                    literals.push(at)
-                } else {
-                    globs.push(at)
-                }
-            }
-            None => self.anywhere.push(at),
-        }
-        let shape = shape::of(&pattern);
-        self.shapes.push(Made { rule, shape });
-    }
-
-    /// The shapes that could meet `wanted`: a superset.
-    fn candidates(&self, wanted: &Pattern) -> Vec<u32> {
-        let mut found = self.anywhere.clone();
-        let folder = first_folder(wanted);
-        if let Some(path) = wanted.literal() {
-            found.extend(self.literals.get(&path).into_iter().flatten());
-            if let Some((_, globs)) = folder.and_then(|folder| self.by_folder.get(&folder)) {
-                found.extend(globs);
-            }
-        } else if let Some(folder) = folder {
-            if let Some((literals, globs)) = self.by_folder.get(&folder) {
-                found.extend(literals.iter().chain(globs));
-            }
-        } else {
-            found = (0..self.shapes.len() as u32).collect();
-        }
-        found
-    }
-}
-
 /// Orders rules by names and words. `order` has them by name. An error is a loop through globs.
 pub fn by_words(
-    rules: &Table<RuleId, Rule>,
+    rules: &Table<RuleId, Box<Rule>>,
     tables: &Table<TableId, SampleTable>,
     order: &[RuleId],
     sources: &Sources,
@@ -207,48 +138,51 @@ pub fn by_words(
     let mut index = Index::default();
     for rule in rules.ids() {
         for pattern in std::mem::take(&mut shapes[rule]) {
-            index.add(rule, pattern);
+            index.add(rule, &pattern);
         }
     }
-    let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(named).collect();
-    let mut fed_back = Vec::new();
+    let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(|rule| named(rule)).collect();
     let is_active = |rule: RuleId| rules[rule].is_active();
+    let look = |ids: Range<usize>| {
+        let mut fed_back = Vec::new();
+        let found = ids.map(RuleId::new).map(|id| {
+            let rule = &rules[id];
+            upstream_of(
+                id,
+                rule,
+                tables,
+                &index,
+                &by_name,
+                &is_active,
+                &mut fed_back,
+            )
+        });
+        let found: Vec<Vec<RuleId>> = found.collect();
+        (found, fed_back)
+    };
+    let (found, fed_back) = in_halves(rules.len(), &look);
     let mut upstream_by_words = Table::filled(rules.len(), Vec::new());
-    for (id, rule) in rules.iter() {
-        upstream_by_words[id] = upstream_of(
-            id,
-            rule,
-            tables,
-            &index,
-            &by_name,
-            &is_active,
-            &mut fed_back,
-        );
+    for (id, found) in rules.ids().zip(found) {
+        upstream_by_words[id] = found;
     }
     let upstream = |rule: RuleId| -> Vec<RuleId> {
         let names = by_name[rule.index()].iter();
         names.chain(&upstream_by_words[rule]).copied().collect()
     };
     match sort(rules.len(), &upstream) {
-        Ok(order) => {
-            let mut shapes = Table::filled(rules.len(), Vec::new());
-            for made in index.shapes {
-                shapes[made.rule].push(made.shape);
-            }
-            Ok(Ordered {
-                order,
-                upstream_by_words,
-                fed_back,
-                shapes,
-            })
-        }
+        Ok(order) => Ok(Ordered {
+            order,
+            upstream_by_words,
+            fed_back,
+            shapes: index.by_rule(rules.len()),
+        }),
         Err(cycle) => {
             let steps = (0..cycle.len()).map(|at| {
                 let (rule, next) = (cycle[at], cycle[(at + 1) % cycle.len()]);
                 through(&rules[rule], next, tables, &index, sources)
             });
             let steps = steps.collect();
-            let cycle: Vec<&Rule> = cycle.iter().map(|rule| &rules[*rule]).collect();
+            let cycle: Vec<&Rule> = cycle.iter().map(|rule| &*rules[*rule]).collect();
             Err(loop_of(
                 &cycle,
                 steps,
@@ -257,6 +191,28 @@ pub fn by_words(
             ))
         }
     }
+}
+
+type Halves = (Vec<Vec<RuleId>>, Vec<(RuleId, RuleId)>);
+
+/// What `look` finds for the rules `0..n`, the second half on a thread of its own where they are many.
+fn in_halves(n: usize, look: &(dyn Fn(Range<usize>) -> Halves + Sync)) -> Halves {
+    if n < MANY_RULES {
+        return look(0..n);
+    }
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("words".into());
+        let second = builder.spawn_scoped(scope, || look(n / 2..n)).ok();
+        let (mut upstream, mut fed_back) = look(0..n / 2);
+        let second = match second.map(|second| second.join()) {
+            Some(found) => found.unwrap_or_else(|panic| resume_unwind(panic)),
+            // There was no thread to be had.
+            None => look(n / 2..n),
+        };
+        upstream.extend(second.0);
+        fed_back.extend(second.1);
+        (upstream, fed_back)
+    })
 }
 
 /// The word by which `rule` needs `next`, and how a message says so.
@@ -357,13 +313,17 @@ fn upstream_of(
     tables: &Table<TableId, SampleTable>,
     index: &Index,
     by_name: &[Vec<RuleId>],
-    is_active: &dyn Fn(RuleId) -> bool,
+    is_active: &(dyn Fn(RuleId) -> bool + Sync),
     fed_back: &mut Vec<(RuleId, RuleId)>,
 ) -> Vec<RuleId> {
     let mut found: Vec<RuleId> = Vec::new();
     let mut look = |wanted: &Pattern, filter: &Shape| {
+        let candidates = index.candidates(wanted);
+        if candidates.is_empty() {
+            return;
+        }
         let wanted_shape = shape::of(wanted);
-        for at in index.candidates(wanted) {
+        for at in candidates {
             let made = &index.shapes[at as usize];
             if found.contains(&made.rule) {
                 continue;

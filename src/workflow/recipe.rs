@@ -1,6 +1,6 @@
 //! A rule's recipe: its placeholders looked up, and what runs it.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::BString;
 
@@ -15,7 +15,8 @@ use crate::lang::{Diag, Span, foreign};
 /// The program that takes a recipe's text as its last argument, `-c` included.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shell {
-    pub argv: Vec<BString>,
+    /// Shared by all recipes that it runs.
+    pub argv: Arc<[BString]>,
     /// Not chosen by the workflow: simple commands may do without it.
     pub is_default: bool,
     /// Not one that is kept warm.
@@ -24,9 +25,8 @@ pub struct Shell {
 
 impl Default for Shell {
     fn default() -> Self {
-        let argv = ["sh", "-eu", "-c"].map(BString::from).to_vec();
         Shell {
-            argv,
+            argv: ["sh", "-eu", "-c"].map(BString::from).into(),
             is_default: true,
             is_fresh: false,
         }
@@ -36,11 +36,8 @@ impl Default for Shell {
 impl Shell {
     /// bash with errors ending the recipe.
     pub fn bash() -> Self {
-        let argv = ["bash", "-euo", "pipefail", "-c"]
-            .map(BString::from)
-            .to_vec();
         Shell {
-            argv,
+            argv: ["bash", "-euo", "pipefail", "-c"].map(BString::from).into(),
             is_default: true,
             is_fresh: false,
         }
@@ -51,12 +48,7 @@ impl Shell {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Launch {
     /// A shell that takes the text behind `-c`.
-    Shell {
-        argv: Vec<BString>,
-        is_default: bool,
-        /// Not one that is kept warm.
-        is_fresh: bool,
-    },
+    Shell(Shell),
     /// The program of a `#!` line, which takes a file.
     Interpreter { argv: Vec<BString>, is_shell: bool },
 }
@@ -66,14 +58,14 @@ pub struct Recipe {
     pub span: Span,
     pub text: RecipeText,
     pub launch: Launch,
-    /// What each placeholder stands for, by where it begins in the file.
-    exprs: HashMap<u32, Expr>,
+    /// What each placeholder stands for, and where it begins in the file; in the order of their places.
+    exprs: Vec<(u32, Expr)>,
 }
 
 impl Recipe {
     /// What a placeholder of this recipe stands for.
     pub fn expr(&self, hole: &Hole) -> Option<&Expr> {
-        self.exprs.get(&hole.span.start)
+        find(&self.exprs, hole)
     }
 
     /// What all placeholders stand for, and where they are.
@@ -82,6 +74,11 @@ impl Recipe {
         placeholders
             .filter_map(|placeholder| Some((self.expr(&placeholder.hole)?, placeholder.hole.span)))
     }
+}
+
+fn find<'e>(exprs: &'e [(u32, Expr)], hole: &Hole) -> Option<&'e Expr> {
+    let at = exprs.binary_search_by_key(&hole.span.start, |(start, _)| *start);
+    at.ok().map(|at| &exprs[at].1)
 }
 
 /// What a recipe can see.
@@ -100,8 +97,16 @@ pub(super) struct RecipeScope<'a> {
     pub no_input: Option<&'static str>,
 }
 
-/// Looks up the placeholders of a rule's recipe.
-pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope) -> Option<Recipe> {
+/// A recipe that was read, and what is wrong with it whichever names are known.
+pub(super) type Lexed = (RecipeText, Vec<Diag>);
+
+/// Looks up the placeholders of a rule's recipe, which may have been read before.
+pub(super) fn resolve(
+    loader: &mut Loader,
+    rule: &ast::Rule,
+    lexed: Option<Lexed>,
+    seen: &RecipeScope,
+) -> Option<Recipe> {
     let Some(recipe) = &rule.recipe else {
         loader.diags.push(
             Diag::error("E0270", format!("`{}` has no recipe", rule.name.value))
@@ -110,7 +115,8 @@ pub(super) fn resolve(loader: &mut Loader, rule: &ast::Rule, seen: &RecipeScope)
         );
         return None;
     };
-    Some(resolve_block(loader, recipe, seen))
+    let lexed = lexed.unwrap_or_else(|| lex(recipe));
+    Some(resolve_lexed(loader, recipe, lexed, seen))
 }
 
 /// Looks up the placeholders of a block, or of a command in an attribute.
@@ -119,7 +125,15 @@ pub(super) fn resolve_block(
     recipe: &ast::Recipe,
     seen: &RecipeScope,
 ) -> Recipe {
-    let (mut text, diags) = lex(recipe);
+    resolve_lexed(loader, recipe, lex(recipe), seen)
+}
+
+fn resolve_lexed(
+    loader: &mut Loader,
+    recipe: &ast::Recipe,
+    (mut text, diags): Lexed,
+    seen: &RecipeScope,
+) -> Recipe {
     loader.diags.extend(diags);
     let scope = Scope {
         constants: &loader.constants,
@@ -137,31 +151,33 @@ pub(super) fn resolve_block(
         no_input: seen.no_input,
         site: Site::Recipe,
     };
-    let mut exprs = HashMap::new();
+    let mut exprs = Vec::with_capacity(text.placeholders().count());
     let mut found: Vec<Diag> = Vec::new();
     for placeholder in text.placeholders() {
         match scope.resolve(&placeholder.hole) {
             Ok(expr) => {
-                exprs.insert(placeholder.hole.span.start, expr);
+                exprs.push((placeholder.hole.span.start, expr));
             }
             // Said by `check_names`, which knows what quotes mean.
             Err(Unknown::Name { .. }) => {}
             Err(unknown @ Unknown::Use(_)) => {
                 found.push(unknown_name(&placeholder.hole, unknown));
                 // Known, although its use is wrong.
-                exprs.insert(placeholder.hole.span.start, Expr::Rule);
+                exprs.push((placeholder.hole.span.start, Expr::Rule));
             }
         }
     }
-    let known = scope.known();
+    exprs.sort_by_key(|(start, _)| *start);
+    let is_known = |hole: &Hole| find(&exprs, hole).is_some();
+    // Only who mistypes a name wants to hear which there are.
+    let known = match text.placeholders().all(|each| is_known(&each.hole)) {
+        true => Vec::new(),
+        false => scope.known(),
+    };
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    found.extend(text.check_names(|hole| exprs.contains_key(&hole.span.start), &names));
+    found.extend(text.check_names(is_known, &names));
     let launch = match &text.interpreter {
-        Interpreter::Default => Launch::Shell {
-            argv: seen.shell.argv.clone(),
-            is_default: seen.shell.is_default,
-            is_fresh: seen.shell.is_fresh,
-        },
+        Interpreter::Default => Launch::Shell(seen.shell.clone()),
         Interpreter::Script {
             words, language, ..
         } => {

@@ -1,8 +1,7 @@
 //! What a name in braces stands for: built-in, capture, param or let, path fact, in this order.
 
-use std::collections::HashMap;
-
 use bstr::BString;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::Tuple;
 use super::expr::{Expr, Fact, FileSet, Slot};

@@ -1,9 +1,10 @@
 //! The names of a workflow or of one of its modules, each in a space of its own; the files that
 //! they are written in.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::BString;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::load::Loader;
 use super::param::{Content, Type};
@@ -61,7 +62,7 @@ type Above = (String, Option<Span>);
 /// A rule as it was written, and the space it is in.
 pub(super) struct Found {
     pub space: usize,
-    pub rule: Box<ast::Rule>,
+    pub rule: Arc<ast::Rule>,
     pub doc: Option<String>,
 }
 
@@ -280,7 +281,7 @@ impl Loader<'_> {
             );
             return None;
         }
-        let mut given: HashMap<String, (Given, Span)> = HashMap::new();
+        let mut given: HashMap<String, (Given, Span)> = HashMap::default();
         for (param, value) in bindings {
             if let Some((_, first)) = given.get(&param.value) {
                 self.diags.push(
@@ -306,7 +307,7 @@ impl Loader<'_> {
             used: Some(item.span),
             shell: self.settings.shell.clone(),
             constants: Constants {
-                values: HashMap::new(),
+                values: HashMap::default(),
                 environment: self.settings.environment.clone(),
             },
             ..Default::default()

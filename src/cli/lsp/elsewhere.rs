@@ -114,7 +114,7 @@ pub fn rule<'a>(document: &'a Document, name: &str) -> Option<(&'a Reading, &'a 
 
 /// The rules of other files.
 pub fn rules(reading: &Reading) -> impl Iterator<Item = &Rule> {
-    let rules = reading.workflow.rules.values().iter();
+    let rules = reading.workflow.rules.iter().map(|(_, rule)| &**rule);
     rules.filter(|rule| rule.name_span.file != reading.file)
 }
 

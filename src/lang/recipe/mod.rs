@@ -156,9 +156,11 @@ impl LineStarts {
         let newlines = recipe.text.bytes().enumerate();
         let starts = newlines.filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(starts.map(|(at, _)| at + 1));
+        let mut lines = Vec::with_capacity(recipe.line_starts.len());
+        lines.extend(starts.zip(recipe.line_starts.iter().copied()));
         LineStarts {
             file: recipe.span.file,
-            lines: starts.zip(recipe.line_starts.iter().copied()).collect(),
+            lines,
         }
     }
 

@@ -60,7 +60,7 @@ impl Reader<'_, '_> {
             && !(in_quotes && hole_leaves_quotes(&hole))
         {
             self.cursor.at += length;
-            pieces.push(Piece::Hole(hole));
+            pieces.push(Piece::Hole(hole.into()));
             return Ok(());
         }
         if depth == DEEPEST {

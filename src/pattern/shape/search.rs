@@ -148,8 +148,8 @@ fn walk(lines: &[&Line]) -> Common {
             }
         }
         let only = lines.iter().zip(&states).find_map(|(line, state)| {
-            match line.steps.get(state.step as usize) {
-                Some(Step::Byte(byte)) => Some([*byte]),
+            match line.step(state.step as usize) {
+                Some(Step::Byte(byte)) => Some([byte]),
                 _ => None,
             }
         });
@@ -176,9 +176,9 @@ fn telling_bytes(lines: &[&Line]) -> Vec<u8> {
     for byte in [0, b'/', b'.', b'a'] {
         edge(byte);
     }
-    for step in lines.iter().flat_map(|line| &line.steps) {
+    for step in lines.iter().flat_map(|line| line.steps()) {
         match step {
-            Step::Byte(byte) => edge(*byte),
+            Step::Byte(byte) => edge(byte),
             Step::One { set, .. } | Step::Maybe(set) | Step::Any { set, .. } => {
                 for byte in 1..=255u8 {
                     if set.contains(byte) != set.contains(byte - 1) {
@@ -199,7 +199,7 @@ fn telling_bytes(lines: &[&Line]) -> Vec<u8> {
 
 impl Line {
     fn accepts(&self, state: State) -> bool {
-        state.step as usize == self.steps.len() && state.at != At::Guarded
+        state.step as usize == self.len() && state.at != At::Guarded
     }
 
     /// The state after the next step took nothing.
@@ -208,7 +208,7 @@ impl Line {
             At::Start => At::Guarded,
             at => at,
         };
-        let at = match self.steps.get(state.step as usize)? {
+        let at = match self.step(state.step as usize)? {
             Step::Any {
                 is_guarded: true, ..
             }
@@ -234,15 +234,16 @@ impl Line {
             b'/' => At::Start,
             _ => At::Inside,
         };
-        let is_taken = match self.steps.get(state.step as usize)? {
-            Step::Byte(wanted) => *wanted == byte,
+        let step = self.step(state.step as usize)?;
+        let is_taken = match step {
+            Step::Byte(wanted) => wanted == byte,
             Step::One { set, is_guarded } | Step::Any { set, is_guarded } => {
-                set.contains(byte) && !(*is_guarded && hides)
+                set.contains(byte) && !(is_guarded && hides)
             }
             Step::Maybe(set) => set.contains(byte),
             Step::Folders { is_guarded } => {
                 let is_empty = state.at == At::Start && byte == b'/';
-                !(is_empty || *is_guarded && hides)
+                !(is_empty || is_guarded && hides)
             }
             Step::Deep => {
                 if byte == b'/' {
@@ -251,10 +252,7 @@ impl Line {
                 !(state.at == At::Start && is_mark)
             }
         };
-        let stays = matches!(
-            self.steps[state.step as usize],
-            Step::Any { .. } | Step::Folders { .. } | Step::Deep
-        );
+        let stays = matches!(step, Step::Any { .. } | Step::Folders { .. } | Step::Deep);
         is_taken.then_some(State {
             step: state.step + u32::from(!stays),
             at,

@@ -183,7 +183,7 @@ pub(in crate::workflow) fn shell(loader: &mut Loader, rule: &ast::Rule) -> Optio
         });
     }
     (!argv.is_empty()).then_some(Shell {
-        argv,
+        argv: argv.into(),
         is_default: false,
         is_fresh: false,
     })

@@ -14,7 +14,13 @@ use crate::workflow::scope::Site;
 use crate::workflow::{Extra, Output, Rule, Source, TableId, recipe};
 
 /// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
-pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captures: &Captures) {
+pub(in crate::workflow) fn finish(
+    loader: &mut Loader,
+    rule: &ast::Rule,
+    header: &mut Header,
+    captures: &Captures,
+    recipe: Option<recipe::Lexed>,
+) {
     let tuple = header.rule.tuple.clone();
     let tables: Vec<TableId> = header
         .rule
@@ -80,8 +86,8 @@ pub fn finish(loader: &mut Loader, rule: &ast::Rule, header: &mut Header, captur
         no_item,
         no_input,
     };
-    header.rule.recipe = recipe::resolve(loader, rule, &scope);
-    header.rule.check = command::check(loader, rule, &scope);
+    header.rule.recipe = recipe::resolve(loader, rule, recipe, &scope);
+    header.rule.check = command::check(loader, rule, &scope).map(Box::new);
     header.rule.then = command::then(loader, rule, &scope.shell);
 }
 
@@ -183,9 +189,9 @@ pub(super) fn outputs(
         .iter()
         .filter_map(|factor| factor.filter.as_ref());
     let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
-    let mut all: Vec<Vec<Output>> = Vec::new();
+    let mut all: Vec<Vec<Output>> = Vec::with_capacity(groups.len());
     for group in groups {
-        let mut outputs = Vec::new();
+        let mut outputs = Vec::with_capacity(group.words.len());
         for named in &group.words {
             let n_before = loader.diags.len();
             let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
@@ -217,7 +223,9 @@ pub(super) fn outputs(
     header.rule.outputs = if is_originate {
         all
     } else {
-        vec![all.into_iter().flatten().collect()]
+        let mut only = Vec::with_capacity(all.iter().map(Vec::len).sum());
+        only.extend(all.into_iter().flatten());
+        vec![only]
     };
 }
 

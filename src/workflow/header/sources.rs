@@ -1,5 +1,7 @@
 //! The words before `->` that name rules, tables or files.
 
+use std::borrow::Cow;
+
 use super::words::{RuleScope, resolve_words};
 use crate::lang::ast::Piece;
 use crate::lang::nearest::nearest;
@@ -91,7 +93,7 @@ pub(super) fn named(loader: &mut Loader, word: &ast::Word, asked: Use) -> Option
     let home = loader.current;
     let mut found = Vec::new();
     // A param of a module stands for words of whoever uses it, and so on upwards.
-    let mut words = vec![(home, word.clone())];
+    let mut words = vec![(home, Cow::Borrowed(word))];
     let mut is_path = false;
     while let Some((space, name)) = words.pop() {
         loader.enter(space);
@@ -100,7 +102,8 @@ pub(super) fn named(loader: &mut Loader, word: &ast::Word, asked: Use) -> Option
             && let Some((Given::Sources(passed, _), _)) =
                 loader.spaces[space].given.get(&hole.name.value)
         {
-            words.extend(passed.iter().rev().cloned());
+            let passed = passed.iter().rev();
+            words.extend(passed.map(|(space, word)| (*space, Cow::Owned(word.clone()))));
             continue;
         }
         match name.bare() {

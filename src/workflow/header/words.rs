@@ -34,7 +34,7 @@ pub(in crate::workflow) fn resolve_words(
     let verb = rule.rule.map(|rule| rule.verb.value);
     let is_unknown = site == Site::Recipe && matches!(verb, Some(Verb::Split | Verb::Subdivide));
     let glob_outputs = vec![is_unknown; output_slots.len()];
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(word.pieces.len());
     let mut is_good = true;
     for piece in &word.pieces {
         let part = match piece {

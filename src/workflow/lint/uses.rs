@@ -1,9 +1,10 @@
 //! Which names a workflow uses, and where it could use any.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use crate::lang::ast::{self, Ast, FilterKind, Glob, Hole, ItemKind, Piece, Value, Word};
 use crate::lang::recipe::lex;
+use crate::workflow::Workflow;
 
 /// The names that a workflow uses.
 #[derive(Default)]
@@ -12,8 +13,8 @@ pub(super) struct Uses<'a> {
     names: HashSet<&'a str>,
     /// In braces in a template: a param's value, or a capture.
     pub(super) in_templates: HashSet<&'a str>,
-    /// Names in recipes and commands, which are read here.
-    in_recipes: HashSet<String>,
+    /// Names in the commands of attributes, which are read here.
+    in_commands: HashSet<String>,
     pub(super) limits: HashSet<&'a str>,
     /// Where the names of rules stand whose output is redirected by an attribute.
     pub(super) redirected: HashSet<u32>,
@@ -22,16 +23,28 @@ pub(super) struct Uses<'a> {
 }
 
 impl<'a> Uses<'a> {
-    pub(super) fn of(ast: &'a Ast) -> Uses<'a> {
+    /// `workflow` is what `ast` and its modules mean.
+    pub(super) fn of(ast: &'a Ast, workflow: &'a Workflow) -> Uses<'a> {
         let mut uses = Uses::default();
         for item in &ast.items {
             uses.item(&item.kind);
+        }
+        let main = ast.items.first().map(|item| item.span.file);
+        for rule in workflow.rules.values() {
+            if Some(rule.name_span.file) == main
+                && let Some(recipe) = &rule.recipe
+            {
+                uses.has_scripts |= !recipe.text.interpreter.is_shell();
+                let holes = recipe.text.placeholders().map(|each| &each.hole);
+                uses.names
+                    .extend(holes.map(|hole| hole.name.value.as_str()));
+            }
         }
         uses
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names.contains(name) || self.in_recipes.contains(name)
+        self.names.contains(name) || self.in_commands.contains(name)
     }
 
     fn item(&mut self, kind: &'a ItemKind) {
@@ -73,9 +86,6 @@ impl<'a> Uses<'a> {
         for named in rule.with.iter().chain(&rule.using).chain(outputs) {
             self.word(&named.word);
         }
-        if let Some(recipe) = &rule.recipe {
-            self.recipe(recipe);
-        }
         if rule.outputs.is_none() {
             // Such jobs are known by their captures.
             let filters = rule.factors.iter().flat_map(|factor| &factor.filter);
@@ -101,7 +111,7 @@ impl<'a> Uses<'a> {
             "check" | "then" => {
                 let words = attribute.values.iter().flat_map(words);
                 for recipe in words.filter_map(ast::Recipe::of_command) {
-                    self.recipe(&recipe);
+                    self.command(&recipe);
                 }
             }
             _ => {}
@@ -109,11 +119,10 @@ impl<'a> Uses<'a> {
         attribute.values.iter().for_each(|value| self.value(value));
     }
 
-    fn recipe(&mut self, recipe: &ast::Recipe) {
-        let (text, _) = lex(recipe);
-        self.has_scripts |= !text.interpreter.is_shell();
+    fn command(&mut self, command: &ast::Recipe) {
+        let (text, _) = lex(command);
         let names = text.placeholders().map(|each| each.hole.name.value.clone());
-        self.in_recipes.extend(names);
+        self.in_commands.extend(names);
     }
 
     fn value(&mut self, value: &'a Value) {
@@ -128,7 +137,7 @@ impl<'a> Uses<'a> {
 
     /// A capture that stands twice in a template compares, which is a use.
     fn template(&mut self, word: &'a Word) {
-        let mut own = HashSet::new();
+        let mut own = HashSet::default();
         for (_, hole) in holes(word) {
             let name = hole.name.value.as_str();
             self.in_templates.insert(name);
@@ -153,7 +162,7 @@ pub(super) fn holes(word: &Word) -> Vec<(bool, &Hole)> {
     let mut open: Vec<(bool, &Piece)> = word.pieces.iter().map(|piece| (true, piece)).collect();
     while let Some((is_direct, piece)) = open.pop() {
         match piece {
-            Piece::Hole(hole) => found.push((is_direct, hole)),
+            Piece::Hole(hole) => found.push((is_direct, &**hole)),
             Piece::Glob(Glob::OneOf(choices)) => {
                 open.extend(choices.iter().flatten().map(|piece| (false, piece)));
             }
