@@ -132,7 +132,7 @@ impl Engine<'_> {
             }
         }
         let changed = self.changed_input(&running).or(late);
-        match changed.or_else(|| self.changed_content(job)) {
+        match changed.or_else(|| self.changed_content(&running)) {
             None => self.record(&running, usage),
             // It stays open in the history: the next run makes it again.
             Some(input) => self.warn(format!(

@@ -42,7 +42,7 @@ use crate::disk::{Stat, Time};
 use crate::event::{Event, EventKind, Tally};
 use crate::exec::{self, Executor, TaskId};
 use crate::history::output::Log;
-use crate::history::{History, Owed};
+use crate::history::{Hash, History, Owed};
 use crate::lang::{Diag, Sources};
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, Plan};
@@ -193,6 +193,8 @@ struct Running {
     why: Option<String>,
     /// What the inputs looked like just before.
     inputs: Vec<Option<Stat>>,
+    /// The hashes of what was in them, where contents count.
+    contents: Vec<Option<Hash>>,
     /// The last of what it printed.
     tail: BString,
     output_bytes: u64,

@@ -9,10 +9,11 @@ use super::{Engine, Given, Rendered, Running, late, render};
 use crate::disk::{Kind, Stat};
 use crate::event::{EventKind, Failure};
 use crate::exec::TaskId;
+use crate::history::Hash;
 use crate::pattern::facts;
 use crate::plan::{JobId, PathId};
 use crate::sched::JobIdx;
-use crate::stale::{Ancient, Facts};
+use crate::stale::Ancient;
 
 impl Engine<'_> {
     /// Starts a try. What goes wrong before there is a process is a failure of the job.
@@ -36,6 +37,7 @@ impl Engine<'_> {
             host: None,
             why: None,
             inputs: Vec::new(),
+            contents: Vec::new(),
             tail: BString::default(),
             output_bytes: 0,
             is_cut: false,
@@ -54,7 +56,7 @@ impl Engine<'_> {
     fn try_start(&mut self, idx: JobIdx, job: JobId, attempt: u32) -> Result<(), Failure> {
         let taken_up = self.taken_up.remove(&job);
         let inputs = self.look_at_inputs(job)?;
-        self.look_into_inputs(job, &inputs);
+        let contents = self.look_into_inputs(job, &inputs);
         let key: BString = self.plan.key(job).into();
         if let Some(taken) = &taken_up {
             self.aside.insert(job, taken.aside());
@@ -135,8 +137,8 @@ impl Engine<'_> {
         });
         let place = self.place_out(job, attempt, &rendered, &inputs, taken_up.as_ref());
         let mut running = self.no_process(idx, job, attempt);
-        (running.inputs, running.tmp) = (inputs, tmp);
-        (running.task, running.is_out) = (task, is_out);
+        (running.inputs, running.contents) = (inputs, contents);
+        (running.task, running.is_out, running.tmp) = (task, is_out, tmp);
         // On a cluster its scheduler counts, from when it begins.
         let time = self.time_of(job, attempt).filter(|_| !is_out);
         running.deadline = time.map(|time| (self.now() + time, time));
@@ -192,10 +194,14 @@ impl Engine<'_> {
         changed.map(|(_, (path, _))| self.plan.path(*path).into())
     }
 
-    /// Notes the contents of the inputs of a job for which they count.
-    fn look_into_inputs(&mut self, job: JobId, seen: &[Option<Stat>]) {
+    /// Notes the contents of the inputs of a job for which they count, and returns their hashes.
+    pub(super) fn look_into_inputs(
+        &mut self,
+        job: JobId,
+        seen: &[Option<Stat>],
+    ) -> Vec<Option<Hash>> {
         if !self.counts_contents(job) {
-            return;
+            return Vec::new();
         }
         let inputs = self.plan.inputs(job);
         for (path, stat) in inputs.iter().zip(seen) {
@@ -203,30 +209,30 @@ impl Engine<'_> {
         }
         let disk = self.store.disk();
         self.judge.facts.look_into(&self.plan, disk, inputs);
+        let hash = |path: &PathId| self.judge.facts.hash(*path);
+        inputs.iter().map(hash).collect()
     }
 
     /// Whether inputs have another content than before, though time and size may be the same: the
-    /// first that has.
-    pub(super) fn changed_content(&mut self, job: JobId) -> Option<BString> {
+    /// first that has. What was known meanwhile says nothing: another job that reads them may have
+    /// ended since, and have looked at them again.
+    pub(super) fn changed_content(&mut self, running: &Running) -> Option<BString> {
+        let job = running.job;
         if !self.counts_contents(job) {
             return None;
         }
         let ancient = Ancient::of(&self.plan, self.context.workflow, job);
-        let inputs = self.plan.inputs(job).iter().enumerate();
-        let inputs = inputs.filter(|(at, _)| !ancient.has(*at));
-        let inputs: Vec<PathId> = inputs.map(|(_, path)| *path).collect();
-        let hash = |facts: &Facts, path: &PathId| facts.hash(*path);
-        let before: Vec<_> = inputs
-            .iter()
-            .map(|path| hash(&self.judge.facts, path))
-            .collect();
+        let inputs = self.plan.inputs(job).iter().zip(&running.contents);
+        let inputs = inputs.enumerate().filter(|(at, _)| !ancient.has(*at));
+        let (inputs, before): (Vec<PathId>, Vec<Option<Hash>>) =
+            inputs.map(|(_, (path, hash))| (*path, *hash)).unzip();
         for &path in &inputs {
             self.judge.facts.set_hash(path, None);
         }
         let disk = self.store.disk();
         self.judge.facts.look_into(&self.plan, disk, &inputs);
         let mut pairs = inputs.iter().zip(before);
-        let changed = pairs.find(|(path, before)| hash(&self.judge.facts, path) != *before);
+        let changed = pairs.find(|(path, before)| self.judge.facts.hash(**path) != *before);
         changed.map(|(path, _)| self.plan.path(*path).into())
     }
 

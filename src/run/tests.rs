@@ -190,6 +190,26 @@ fn an_input_that_changes_meanwhile_leaves_the_job_open() {
 }
 
 #[test]
+fn an_input_that_changes_leaves_each_job_open_that_reads_it() {
+    let text = "[checksum_level 4]\ntransform t: *.a with lib.cfg -> {stem}.b\n    job {job}\n";
+    let files = ["lib.cfg=old", "x.a", "y.a"];
+    let acts = [("x.b", "rewrites lib.cfg ok"), ("y.b", "takes 2")];
+    let story = simulate(text, &files, &acts, Options::default());
+    tells(
+        &story,
+        &[
+            "0 x.b starts",
+            "0 y.b starts",
+            "warning: x.b: its input `lib.cfg` changed while it ran, so it is stale already",
+            "1 x.b ok",
+            "warning: y.b: its input `lib.cfg` changed while it ran, so it is stale already",
+            "2 y.b ok",
+        ],
+    );
+    assert_eq!(story.unfinished, ["x.b", "y.b"]);
+}
+
+#[test]
 fn an_input_that_is_gone_fails_the_job_before_it_starts() {
     let acts = [("x.b", "removes y.a ok")];
     let options = Options {

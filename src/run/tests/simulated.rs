@@ -75,7 +75,7 @@ impl Story {
 }
 
 /// The tries of each job, each in words: `takes 3`, `makes FILE`, `touches FILE`, `removes FILE`,
-/// `fails`. A job that is not told of, or makes nothing, makes its outputs in one second.
+/// `rewrites FILE` and keeps its time and size, `fails`. A job that is not told of, or makes nothing, makes its outputs in one second.
 type Acts = HashMap<String, Vec<String>>;
 
 /// What a try does, by job and number.
@@ -402,6 +402,12 @@ fn take_effect(world: &World, acts: &Acts, engine: &Engine, task: crate::exec::T
         match pair[0] {
             "makes" => world.disk.write(pair[1], "new"),
             "touches" => world.disk.touch(pair[1]),
+            "rewrites" => {
+                let file = pair[1].as_bytes();
+                let before = world.disk.stat(file).unwrap().unwrap();
+                world.disk.write(file, "!".repeat(before.size as usize));
+                world.disk.set_time(file, before.modified);
+            }
             "removes" => world.disk.remove(pair[1].as_bytes()).unwrap(),
             _ => {}
         }
