@@ -252,8 +252,10 @@ struct Engine<'a> {
     /// By job: its number in the scheduler.
     idx: Table<JobId, Option<JobIdx>>,
     barriers: HashMap<RuleId, Barrier>,
-    /// Rules whose `then` has its node.
-    thens: HashSet<RuleId>,
+    /// Rules whose `then` has a node, and the last of these.
+    thens: HashMap<RuleId, JobIdx>,
+    /// Rules of which a job has run since their `then` began: it stays owed.
+    overtaken: HashSet<RuleId>,
     running: HashMap<TaskId, Running>,
     /// Tries that have failed and wait to be repeated.
     tried: HashMap<JobIdx, retry::Tried>,

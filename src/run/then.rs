@@ -34,7 +34,8 @@ impl Engine<'_> {
     /// The node for what `rule` does when all its jobs are done, of which `new` were just added.
     ///
     /// There is one behind the rule's barrier, and one behind jobs that are added when the barrier can
-    /// have been passed: temporary files that turn out to be needed. Whichever comes last does it.
+    /// have been passed: temporary files that turn out to be needed. One comes after the other, so
+    /// that what one has done the next need not do.
     pub(super) fn add_then(&mut self, rule: RuleId, new: &[JobId]) {
         let found = &self.context.workflow.rules[rule];
         if found.then.is_empty() {
@@ -45,18 +46,19 @@ impl Engine<'_> {
         if !jobs.iter().all(|job| self.wanted.has(*job)) {
             return;
         }
-        let behind: Vec<JobIdx> = match self.thens.insert(rule) {
-            true => vec![self.barrier(rule)],
+        let behind: Vec<JobIdx> = match self.thens.get(&rule) {
+            None => vec![self.barrier(rule)],
             // A barrier that is held waits for them too.
-            false if self.barriers.get(&rule).is_some_and(|one| one.is_held) => return,
-            false => {
+            Some(_) if self.barriers.get(&rule).is_some_and(|one| one.is_held) => return,
+            Some(&last) => {
                 let new = new.iter().filter(|job| self.plan.jobs[**job].rule == rule);
-                new.filter_map(|job| self.idx[*job]).collect()
+                let new: Vec<JobIdx> = new.filter_map(|job| self.idx[*job]).collect();
+                if new.is_empty() {
+                    return;
+                }
+                [new, vec![last]].concat()
             }
         };
-        if behind.is_empty() {
-            return;
-        }
         let need = self.sched.need(Need::default());
         let kind = self.sched.kind(Kind {
             priority: found.priority,
@@ -72,15 +74,22 @@ impl Engine<'_> {
         self.sched
             .add([row], || behind.iter().map(|&job| (job, own)));
         self.nodes.push(Node::Then(rule));
+        self.thens.insert(rule, own);
     }
 
     /// A job of the rule has run, which is noted before it counts as done.
-    pub(super) fn owe_then(&mut self, rule: RuleId) {
-        let rule = &self.context.workflow.rules[rule];
-        if !rule.then.is_empty()
-            && let Err(error) = self.owed.owe(&rule.name)
-        {
+    pub(super) fn owe_then(&mut self, id: RuleId) {
+        let rule = &self.context.workflow.rules[id];
+        if rule.then.is_empty() {
+            return;
+        }
+        if let Err(error) = self.owed.owe(&rule.name) {
             self.stop(format!("{error:#}"));
+        }
+        // One that has begun comes too early for this job.
+        let is_then = |what: &What| matches!(what, What::Then { rule: other, .. } if *other == id);
+        if self.errands.values().any(|errand| is_then(&errand.what)) {
+            self.overtaken.insert(id);
         }
     }
 
@@ -106,7 +115,9 @@ impl Engine<'_> {
     fn do_then(&mut self, idx: JobIdx, rule: RuleId, step: usize) {
         let found = &self.context.workflow.rules[rule];
         let Some(then) = found.then.get(step) else {
-            if let Err(error) = self.owed.pay(&found.name) {
+            if !self.overtaken.remove(&rule)
+                && let Err(error) = self.owed.pay(&found.name)
+            {
                 self.stop(format!("{error:#}"));
             }
             self.then_finished(rule, Status::Ok, None, None, BString::default());

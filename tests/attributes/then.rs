@@ -132,3 +132,18 @@ fn waits_for_temporary_files_that_turn_out_to_be_needed() {
     assert!(!project.has("out/a"));
     project.flow(&["run"]).expect(0).says(&["up to date"]);
 }
+
+#[test]
+fn is_done_once_though_temporary_files_are_made_again() {
+    let project = Project::new(
+        "[temp, cores 2, then \"sleep 0.3; echo done >> times\"]\n\
+         transform t: in/* -> out/{name}\n    cp {input} {output}\n\n\
+         merge all: t -> all\n    cat {input} > {output}\n",
+    );
+    project.write("in/a", "1").write("in/b", "1");
+    project.flow(&["run", "-j2"]).expect(0);
+    project.write("in/b", "22");
+    // It is due when out/b is there, and when out/a is; in this order it waits for a core till then.
+    project.flow(&["run", "-j2", "--shuffle", "2"]).expect(0);
+    assert_eq!(project.read("times"), "done\n".repeat(2));
+}

@@ -27,6 +27,8 @@ pub struct Fold {
     n_retries: u64,
     running: HashSet<String>,
     ended: HashSet<String>,
+    /// How often something has ended: what is temporary may do so again.
+    n_ended: u64,
     /// Jobs of which a try was started.
     pub tried: HashSet<String>,
     pub failed: HashSet<String>,
@@ -34,6 +36,8 @@ pub struct Fold {
     outdated: HashSet<String>,
     /// Jobs whose inputs changed under them.
     changed: HashSet<String>,
+    /// Rules whose `then` runs, and of which no job has ended well since it began.
+    in_time: HashSet<String>,
     pub n_starts: u64,
     pub warnings: u64,
 }
@@ -123,6 +127,9 @@ impl World {
                 if !self.fold.running.insert(key.clone()) {
                     self.wrong(format!("{key} starts while it runs"));
                 }
+                if key.starts_with("then:") {
+                    self.fold.in_time.insert(name.rule.clone());
+                }
             }
             EventKind::JobRetry(retry) => {
                 let key = retry.name.job.to_string();
@@ -137,6 +144,7 @@ impl World {
                 self.note("is fresh", &key, at);
                 self.fold.n_fresh += 1;
                 self.fold.ended.insert(key);
+                self.fold.n_ended += 1;
             }
             EventKind::TempDeleted { name, .. } => {
                 self.note("is deleted", &name.job.to_string(), at);
@@ -192,6 +200,7 @@ impl World {
         };
         self.note(&how, &key, at);
         self.fold.running.remove(&key);
+        self.fold.n_ended += 1;
         if !self.fold.ended.insert(key.clone()) && !self.is_temp(&key) {
             self.wrong(format!("{key} ends twice"));
         }
@@ -206,8 +215,13 @@ impl World {
         match end.status {
             Status::Ok => {
                 self.fold.n_ok += 1;
+                let rule = end.name.rule.clone();
+                let is_in_time = self.fold.in_time.remove(&rule);
                 if !key.starts_with("then:") {
+                    self.owed.insert(rule);
                     self.ended_well(key, end);
+                } else if is_in_time {
+                    self.owed.remove(&rule);
                 }
             }
             Status::Failed | Status::Killed | Status::Timeout => {
@@ -325,7 +339,7 @@ impl World {
         if let Some(key) = self.fold.running.iter().min() {
             self.wrong(format!("{key} still runs when the run ends"));
         }
-        let n_ended = self.fold.ended.len() as u64;
+        let n_ended = self.fold.n_ended;
         // What a rule does when its jobs are done counts as one, and says nothing when it is not due.
         let n_thens = self.spec.n_thens();
         let n = self.fold.n_announced;

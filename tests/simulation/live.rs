@@ -159,6 +159,15 @@ fn check_result(world: &mut World) {
             }
         }
     }
+    // One that is told to start nothing new does no `then` either.
+    let has_then = |rule: &&String| rule_of(rule).is_some_and(|at| world.spec.rules[at].has_then);
+    if let Some(rule) = world.owed.iter().find(has_then).cloned()
+        && !world.is_troubled
+    {
+        world.wrong(format!(
+            "all went well, and no `then` came after the last job of {rule}"
+        ));
+    }
 }
 
 /// A workflow that was read.

@@ -1,7 +1,7 @@
 //! What a run lives in: time, processes that do the jobs' work, a user, faults. All of it happens
 //! while the engine waits, in the order of virtual time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -100,6 +100,8 @@ pub struct World {
     /// Outputs of jobs that have ended well once.
     pub ever_done: HashSet<String>,
     pub backups: Vec<Backup>,
+    /// Rules of which a job has ended well that no `then` came after.
+    pub owed: BTreeSet<String>,
     /// Outputs that records tell of.
     pub recorded: HashSet<String>,
     /// What the user has put in the place of such outputs, which must not be lost.
@@ -156,6 +158,7 @@ impl World {
             writers: HashMap::new(),
             ever_done: HashSet::new(),
             backups: Vec::new(),
+            owed: BTreeSet::new(),
             recorded: HashSet::new(),
             by_hand: BTreeMap::new(),
             built: Rc::default(),
