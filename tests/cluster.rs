@@ -423,44 +423,53 @@ fn jobs(n: u32) -> String {
     )
 }
 
-/// Beside a bare loop that submits as many and waits: 1.1 times what that takes, packed a twentieth.
+/// A bare loop over the library submits so many jobs and waits for them: how long, in seconds.
+fn bare_loop(n: u32) -> f64 {
+    let began = Instant::now();
+    let root = Path::new(env!("CARGO_BIN_EXE_flow")).parent().unwrap();
+    let mut command = Command::new(root.join("examples/bare_loop"));
+    command.env("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=16384");
+    let status = command.arg(n.to_string()).status();
+    assert!(status.expect("run.sh built it").success());
+    began.elapsed().as_secs_f64()
+}
+
+/// How many jobs are measured beside a bare loop.
+fn n_measured() -> u32 {
+    let n = std::env::var("CLUSTER_JOBS").unwrap_or("300".into());
+    n.parse().expect("CLUSTER_JOBS is a number")
+}
+
+/// Jobs one by one take at most 1.1 times what a bare loop takes, and packed at least 20 times less. With
+/// few jobs the start of the run and of the scheduler's work weighs more, and they may take longer.
 #[test]
 fn flow_is_as_fast_as_a_bare_loop_and_packed_far_faster() {
-    let n = std::env::var("CLUSTER_JOBS").unwrap_or("300".into());
-    let n: u32 = n.parse().expect("CLUSTER_JOBS is a number");
+    let n = n_measured();
+    let (longest, least) = if n >= 1000 { (1.1, 20.0) } else { (1.4, 4.0) };
     let Some(cluster) = Cluster::new(&jobs(n).replace("transform", "[group 1]\ntransform")) else {
         return;
     };
-    let root = Path::new(env!("CARGO_BIN_EXE_flow")).parent().unwrap();
-    let bare = || {
-        let began = Instant::now();
-        let mut command = Command::new(root.join("examples/bare_loop"));
-        command.env("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=16384");
-        let status = command
-            .arg(n.to_string())
-            .status()
-            .expect("run.sh built it");
-        assert!(status.success());
-        began.elapsed().as_secs_f64()
-    };
-    let flow = |cluster: &Cluster, args: &[&str]| {
+    let flow = |args: &[&str]| {
         let began = Instant::now();
         cluster.run(args).expect(0).says(&[&format!("{n} done")]);
+        cluster.expect_nothing_left();
         began.elapsed().as_secs_f64()
     };
     // In turns: the machine is not as fast from one minute to the next.
-    let mut loops = bare();
-    let by_one = flow(&cluster, &["-j", &n.to_string()]);
-    cluster.expect_nothing_left();
-    loops = loops.midpoint(bare());
+    let before = bare_loop(n);
+    let by_one = flow(&["-j", &n.to_string()]);
+    let loops = before.midpoint(bare_loop(n));
+    // As new as for the others; only history knows that they are short.
+    fs::remove_dir_all(cluster.project.path("out")).unwrap();
     cluster.project.write("workflow.flow", jobs(n));
-    let packed = flow(&cluster, &["-B"]);
+    let packed = flow(&[]);
+    let (times, part) = (by_one / loops, loops / packed);
     println!(
-        "{n} jobs: bare loop {loops:.1} s, flow {by_one:.1} s ({:.2} times), packed {packed:.1} s \
-         (a {:.0}th)",
-        by_one / loops,
-        loops / packed
+        "{n} jobs: bare loop {loops:.1} s, flow {by_one:.1} s ({times:.2} times), packed {packed:.1} s \
+         (a {part:.0}th)"
     );
+    assert!(times <= longest, "{times:.2} times a bare loop");
+    assert!(part >= least, "only a {part:.1}th of a bare loop");
 }
 
 #[test]
@@ -471,11 +480,19 @@ fn two_thousand_jobs_run_end_to_end() {
     };
     let began = Instant::now();
     cluster.run(&[]).expect(0).says(&["2000 done"]);
-    println!("2,000 packed jobs: {:.1} s", began.elapsed().as_secs_f64());
+    let packed = began.elapsed().as_secs_f64();
     assert_eq!(
         fs::read_dir(cluster.project.path("out")).unwrap().count(),
         2000
     );
     cluster.run(&[]).expect(0);
     cluster.expect_nothing_left();
+    let n = n_measured().min(2000);
+    let each = bare_loop(n) / f64::from(n);
+    println!(
+        "2,000 packed jobs: {packed:.1} s; a bare loop takes {:.0} ms for each of {n}: {:.0} s for as many",
+        1000.0 * each,
+        2000.0 * each
+    );
+    assert!(2000.0 * each / packed >= 10.0);
 }

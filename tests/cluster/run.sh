@@ -2,7 +2,8 @@
 # Runs the suite on a real Grid Engine, which it starts and stops: `tests/cluster/run.sh [TEST…]`.
 #
 # It takes root and Debian; elsewhere it says so and does nothing. $CLUSTER_JOBS is how many jobs are
-# measured beside a bare loop (300).
+# measured beside a bare loop (300): CLUSTER_JOBS=2000 tests/cluster/run.sh flow_is is the full measure,
+# which takes ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null; then

@@ -4,14 +4,17 @@
 //! What happened to a job is what its files say; the scheduler says when to look, and what became of
 //! those that left no record. Nothing here waits for the scheduler.
 //!
-//! `send` submits, `answer` takes in what the library's process says, `follow` looks at files and
-//! judges, `close` ends jobs and clears up.
+//! `orders` takes in what the engine wants, `send` submits, `answer` takes in what the library's process
+//! says, `follow` looks at files, `judge` decides about jobs that left no record, `close` ends jobs and
+//! clears up.
 
 #![allow(clippy::vec_box, reason = "tasks go from hand to hand, and are large")]
 
 mod answer;
 mod close;
 mod follow;
+mod judge;
+mod orders;
 mod send;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -55,7 +58,8 @@ const GATHER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 /// So often may a job be lost before that is a failure.
 const MOST_LOST: u32 = 3;
 
-/// How long a run that leaves its jobs waits for the ids of those that were just submitted.
+/// How long a run that is over waits for what is still to be known of jobs that it leaves, or has told to
+/// end.
 const LEAVING: Duration = Duration::from_secs(5);
 
 /// One submission.
@@ -243,7 +247,7 @@ impl Desk {
     /// Until the run is over.
     pub fn serve(mut self) {
         let mut is_over = false;
-        while !is_over || self.awaits_ids() {
+        while !is_over || self.has_unfinished() {
             let pause = self.pause();
             match self.inbox.recv_timeout(pause) {
                 Ok(In::Close) => is_over = true,
@@ -277,11 +281,16 @@ impl Desk {
         self.journal.sync().ok();
     }
 
-    /// Whether ids of jobs that stay on the cluster are still to come: without its id a job is lost to
-    /// whoever comes next.
-    fn awaits_ids(&self) -> bool {
-        let leaving = self.leaving.filter(|since| since.elapsed() < LEAVING);
-        leaving.is_some() && self.link.is_some() && !self.asked.is_empty()
+    /// Whether something is still to come when the run is over. Without its id a job that stays is lost to
+    /// whoever comes next, and one that nobody wants would be found by them, and taken for a failure.
+    fn has_unfinished(&self) -> bool {
+        let is_new = |since: Option<Instant>| since.is_some_and(|at| at.elapsed() < LEAVING);
+        let is_ending = |job: &Job| {
+            let open = |slot: &Slot| slot.is_unwanted && slot.outcome.is_none();
+            is_new(job.ending) && job.slots.iter().all(open)
+        };
+        let awaits_ids = is_new(self.leaving) && !self.asked.is_empty();
+        self.link.is_some() && (awaits_ids || self.jobs.values().any(is_ending))
     }
 
     /// How long there is nothing to do unless something comes in.
@@ -297,104 +306,6 @@ impl Desk {
                 .look_at
                 .saturating_duration_since(Instant::now())
                 .min(idle),
-        }
-    }
-
-    fn take(&mut self, message: In) {
-        match message {
-            In::Start(task) => self.start(task),
-            In::Again(task) => {
-                if let Some(task) = self.held.remove(&task) {
-                    self.queue.push_back(task);
-                }
-            }
-            In::Signal(task, signal) => self.signal(task, signal),
-            In::Settled(task) => {
-                if let Some((name, at)) = self.names.get(&task)
-                    && let Some(job) = self.jobs.get_mut(name)
-                {
-                    job.slots[*at].is_settled = true;
-                }
-                self.losses.remove(&task);
-            }
-            In::Withdraw(name, at) => self.withdraw(&name, at),
-            In::Leave(answer) => drop(answer.send(self.leave())),
-            In::EndLeft(done) => {
-                self.end_left();
-                self.when_empty = Some(done);
-            }
-            In::Answer(n, answer) if n == self.n_links => self.answer(answer),
-            In::Hangup(n) if n == self.n_links => self.hung_up(),
-            In::Answer(..) | In::Hangup(_) | In::Close => {}
-        }
-    }
-
-    /// A task comes in: it is to be sent, or is on the cluster already.
-    fn start(&mut self, task: Box<Task>) {
-        let on_cluster = task
-            .cluster
-            .as_ref()
-            .and_then(|place| place.take_up.clone());
-        let Some((name, at)) = on_cluster else {
-            match self.has_unwanted(&task) {
-                true => self.behind.push(task),
-                false => {
-                    self.queue.push_back(task);
-                    let now = Instant::now();
-                    let first = self.came.map_or(now, |(first, _)| first);
-                    self.came = Some((first, now));
-                }
-            }
-            return;
-        };
-        let id = task.id;
-        let Some(slot) = self
-            .jobs
-            .get_mut(&name)
-            .and_then(|job| job.slots.get_mut(at))
-        else {
-            // It was lost before it was asked for.
-            self.held.insert(id, task);
-            return self.tell_again(id, "nobody knows what became of it on the cluster");
-        };
-        slot.task = Some(task);
-        let outcome = slot.outcome.clone();
-        self.names.insert(id, (name.clone(), at));
-        if let Some((end, usage)) = outcome {
-            self.tell_end(id, end, usage, None);
-        } else if let Some(host) = self.jobs[&name].host.clone() {
-            (self.tell)(Report::Begun { task: id, host });
-        }
-    }
-
-    fn tell_end(&self, task: TaskId, end: End, usage: Usage, why: Option<String>) {
-        if let Some(why) = why {
-            (self.tell)(Report::Explained { task, why });
-        }
-        (self.tell)(Report::Ended {
-            task,
-            end,
-            usage,
-            leftovers: 0,
-            writing: Vec::new(),
-        });
-    }
-
-    fn tell_again(&self, task: TaskId, why: &str) {
-        let why = why.to_string();
-        (self.tell)(Report::Again { task, why });
-    }
-
-    fn say(&self, text: String) {
-        (self.tell)(Report::Said(text));
-    }
-
-    /// The run cannot go on.
-    fn fail(&mut self, why: String) {
-        if let Some(ready) = self.ready.take() {
-            ready.send(Err(why)).ok();
-        } else {
-            (self.tell)(Report::Lost(why));
         }
     }
 }
