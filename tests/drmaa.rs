@@ -354,6 +354,25 @@ fn jobs_that_no_run_follows_are_listed_and_ended() {
 }
 
 #[test]
+fn what_ended_while_nobody_looked_is_not_lost_by_a_stop() {
+    let Some(cluster) = Cluster::orphaned(WORKFLOW) else {
+        return;
+    };
+    let ended = || cluster.project.flow(&["status"]).out;
+    wait_until("their ends", || ended().matches("has ended").count() == 5);
+    let mut stop = cluster.project.command(&["stop"]);
+    stop.env("DRMAA_LIBRARY_PATH", library().unwrap());
+    let stop = stop.env("FAKE_DRMAA", cluster.project.path("rules"));
+    let stopped = Ended::from(stop.output().unwrap()).expect(0).out;
+    assert_eq!(
+        stopped,
+        "5 jobs had ended before: `flow run --drmaa` takes in how\n"
+    );
+    cluster.run(&[]).expect(0).says(&["6 done"]);
+    assert_eq!(cluster.ran(), ALL);
+}
+
+#[test]
 fn a_try_that_is_taken_up_counts_as_the_try_that_it_is() {
     let workflow = "\
 [retries 1]

@@ -187,7 +187,8 @@ fn left_behind(options: &StopOptions, folder: &Path, state: &Path) -> anyhow::Re
         Ok(held) => held,
         Err(exit) => return Ok(exit),
     };
-    let jobs = human::counted(left.jobs.len() as u64, "job");
+    let n_left = left.jobs.len();
+    let jobs = human::counted(n_left as u64, "job");
     if left.jobs.is_empty() {
         anstream::println!("no run is going, and what one had left on the cluster has ended");
         return Ok(Exit::Done);
@@ -213,8 +214,19 @@ fn left_behind(options: &StopOptions, folder: &Path, state: &Path) -> anyhow::Re
         }
     };
     drmaa::end_left(settings, left, Box::new(tell))?;
-    outputs.recover(&history).context("put back old outputs")?;
-    anstream::println!("ended {jobs} that a run had left on the cluster");
+    let rest = cluster::left(state, &history)?;
+    let kept = rest.jobs.keys().cloned().collect();
+    let recovered = outputs.recover_all_but(&history, &kept);
+    recovered.context("put back old outputs")?;
+    let n_ended = n_left.saturating_sub(kept.len());
+    if n_ended > 0 {
+        let jobs = human::counted(n_ended as u64, "job");
+        anstream::println!("ended {jobs} that a run had left on the cluster");
+    }
+    if !kept.is_empty() {
+        let jobs = human::counted(kept.len() as u64, "job");
+        anstream::println!("{jobs} had ended before: `flow run --drmaa` takes in how");
+    }
     Ok(Exit::Done)
 }
 

@@ -115,7 +115,8 @@ impl Engine<'_> {
             self.nodes.push(Node::Job(job));
             if let Some(taken) = self.taken_up.get(&job) {
                 let idx = JobIdx::new(first + at);
-                self.sched.go_on_after(idx, taken.attempt() - 1);
+                self.sched
+                    .go_on_after(idx, taken.attempt().saturating_sub(1));
             }
         }
         let mut rules: Vec<RuleId> = jobs.iter().map(|job| self.plan.jobs[*job].rule).collect();

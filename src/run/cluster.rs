@@ -322,7 +322,6 @@ impl Engine<'_> {
             );
             self.emit_unstarted(running.job, Status::Cancelled);
         }
-        self.taken_up.clear();
         if n_left > 0 {
             let (jobs, them) = match n_left {
                 1 => ("job stays", "it"),
@@ -333,7 +332,10 @@ impl Engine<'_> {
                  lists {them}, `flow stop` ends {them}"
             ));
         }
+        // Those that this run has not come to yet stay as well.
+        let stay = std::mem::take(&mut self.taken_up);
         self.interrupted(Interrupt::Interrupt);
+        self.taken_up = stay;
     }
 
     /// Ends what an earlier run has left on the cluster and this one has not come to yet.

@@ -42,7 +42,8 @@ pub(super) enum In {
     Withdraw(String, usize),
     /// All that is on the cluster goes on without this run; the answer is how many jobs that are.
     Leave(Sender<usize>),
-    /// Nobody wants any of what earlier runs have left; the answer comes when nothing is left.
+    /// Nobody wants any of what earlier runs have left and what still runs; the answer comes when all is
+    /// over.
     EndLeft(Sender<()>),
     Answer(u32, Answer),
     /// The process with this number has ended.
@@ -158,8 +159,8 @@ pub(super) struct Desk {
     look_at: Instant,
     /// The jobs are left behind, since then.
     leaving: Option<Instant>,
-    /// Who is told when nothing is left.
-    when_empty: Option<Sender<()>>,
+    /// Who is told when all is over.
+    when_over: Option<Sender<()>>,
 }
 
 impl Desk {
@@ -205,7 +206,7 @@ impl Desk {
             next_at: now,
             look_at: now,
             leaving: None,
-            when_empty: None,
+            when_over: None,
         };
         for sent in left.left.sent.into_values() {
             if let Some(id) = &sent.id {
@@ -270,8 +271,8 @@ impl Desk {
             if let Err(error) = self.journal.write() {
                 self.fail(format!("write the list of jobs on the cluster: {error}"));
             }
-            if self.jobs.is_empty()
-                && let Some(done) = self.when_empty.take()
+            if self.is_all_over()
+                && let Some(done) = self.when_over.take()
             {
                 done.send(()).ok();
             }

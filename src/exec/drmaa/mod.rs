@@ -238,7 +238,7 @@ fn open(
     })
 }
 
-/// Ends all that earlier runs have left on the cluster, and waits until it has ended.
+/// Ends what earlier runs have left on the cluster and what still runs, and waits until it has ended.
 pub fn end_left(
     settings: Settings,
     left: OnCluster,

@@ -95,6 +95,16 @@ pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
     })
 }
 
+/// How long ago a job has begun, in seconds, by its script and this machine's clock.
+pub(super) fn age(begun: &Path) -> f64 {
+    let began = fs::metadata(begun).map(|found| found.ctime() as f64);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    match (began, now) {
+        (Ok(began), Ok(now)) => (now.as_secs_f64() - began).max(0.0),
+        _ => 0.0,
+    }
+}
+
 /// A line of the shell's `times`: `0m1.25s 0m0.10s`.
 fn times(line: &str) -> Option<(f64, f64)> {
     let (user, sys) = line.split_once(' ')?;

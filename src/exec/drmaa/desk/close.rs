@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Desk, Job};
 use crate::event::{End, Usage};
+use crate::exec::drmaa::record;
 use crate::exec::drmaa::wire::Order;
 use crate::exec::{Signal, Task, TaskId};
 
@@ -139,15 +140,29 @@ impl Desk {
         slots.len()
     }
 
-    /// Ends all that earlier runs have left.
+    /// Ends what earlier runs have left and what has not ended by itself: that stays for whoever takes in
+    /// how.
     pub(super) fn end_left(&mut self) {
-        for job in self.jobs.values_mut() {
-            job.slots
-                .iter_mut()
-                .for_each(|slot| slot.is_unwanted = true);
+        self.look();
+        let mut names = Vec::new();
+        for (name, job) in &mut self.jobs {
+            if job.slots.iter().all(|slot| slot.outcome.is_some()) {
+                continue;
+            }
+            // Of a pack nothing is kept: its jobs are short.
+            for slot in &mut job.slots {
+                slot.is_unwanted = true;
+                slot.is_settled = slot.outcome.is_some();
+            }
+            names.push(name.clone());
         }
-        let names = self.jobs.keys().cloned().collect();
         self.end(names, false);
+    }
+
+    /// Whether nothing is on the cluster any more, as far as is known.
+    pub(super) fn is_all_over(&self) -> bool {
+        let mut slots = self.jobs.values().flat_map(|job| &job.slots);
+        slots.all(|slot| slot.outcome.is_some())
     }
 
     /// Ends a job that an earlier run has left, and that nobody wants any more.
@@ -209,16 +224,21 @@ impl Desk {
             return;
         };
         let mut ended = Vec::new();
+        let begun = job.begun.as_ref().filter(|_| !job.sent.is_pack);
+        let usage = Usage {
+            wall_s: begun.map_or(0.0, |begun| record::age(begun)),
+            ..Usage::default()
+        };
         for slot in &mut job.slots {
             if slot.outcome.is_none() {
-                slot.outcome = Some((End::Signaled(15), Usage::default()));
+                slot.outcome = Some((End::Signaled(15), usage));
                 ended.extend(slot.task.as_ref().map(|task| task.id));
                 // Whoever ended it wants no more of it.
                 slot.is_settled |= slot.task.is_none();
             }
         }
         for id in ended {
-            self.tell_end(id, End::Signaled(15), Usage::default(), None);
+            self.tell_end(id, End::Signaled(15), usage, None);
         }
     }
 }

@@ -28,7 +28,7 @@ impl Desk {
             In::Leave(answer) => drop(answer.send(self.leave())),
             In::EndLeft(done) => {
                 self.end_left();
-                self.when_empty = Some(done);
+                self.when_over = Some(done);
             }
             In::Answer(n, answer) if n == self.n_links => self.answer(answer),
             In::Hangup(n) if n == self.n_links => self.hung_up(),
