@@ -17,6 +17,7 @@ mod cluster;
 mod completions;
 mod detach;
 mod diff;
+mod doomed;
 mod fence;
 mod fmt;
 mod guard;

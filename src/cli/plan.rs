@@ -1,5 +1,6 @@
 //! `flow plan`: what would run, and why. Writes nothing, not even state.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +12,7 @@ use super::look::{About, look};
 use super::open::Opened;
 use super::options::PlanOptions;
 use super::targets::{Judged, Manner};
-use super::{Exit, reason, rehearse};
+use super::{Exit, doomed, reason, rehearse};
 use crate::event::json::path_json;
 use crate::history::{History, Owed, OwedFile};
 use crate::plan::{Context, JobId, StandId};
@@ -234,11 +235,17 @@ impl Shown<'_> {
                 }
             }
         }
-        for rule in self.opened.workflow.rules.values() {
-            if !rule.then.is_empty() && self.owed.is_owed(&rule.name) {
-                let why = style.paint(Role::Faint, "owed from an earlier run");
-                writeln!(out, "then:{}  {why}", rule.name)?;
-            }
+        for (rule, why) in self.thens(&rows) {
+            let why = style.paint(Role::Faint, why);
+            writeln!(out, "then:{rule}  {why}")?;
+        }
+        let temps = doomed::files(&self.judged, self.context.workflow);
+        for file in temps
+            .iter()
+            .filter(|_| options.common.detail == Detail::Verbose)
+        {
+            let why = style.paint(Role::Faint, "temporary: deleted when what reads it is done");
+            writeln!(out, "{}  {why}", path(file))?;
         }
         if n_run + n_unknown == 0 && !options.all {
             if n_fresh == 0 {
@@ -247,6 +254,7 @@ impl Shown<'_> {
             }
             let jobs = human::counted(n_fresh as u64, "job");
             writeln!(out, "everything is up to date ({jobs})")?;
+            self.deleted(&temps, out)?;
             return Ok(());
         }
         if options.common.detail == Detail::Normal && !options.all && !options.commands {
@@ -269,6 +277,48 @@ impl Shown<'_> {
             write!(total, "; {} fresh", human::count(n_fresh as u64))?;
         }
         writeln!(out, "{}", style.paint(Role::Strong, total))?;
+        self.deleted(&temps, out)
+    }
+
+    /// What rules would do once, when their jobs are done, and why.
+    fn thens(&self, rows: &[Row]) -> Vec<(&str, &'static str)> {
+        let Judged { plan, wanted, .. } = &self.judged;
+        let mut certain = HashSet::new();
+        let mut possible = HashSet::new();
+        for row in rows {
+            match row {
+                Row::Job(_, State::Fresh) => {}
+                Row::Job(job, State::Stale(_)) => drop(certain.insert(plan.jobs[*job].rule)),
+                Row::Job(job, _) => drop(possible.insert(plan.jobs[*job].rule)),
+                Row::Stand(_, rule) => drop(possible.insert(*rule)),
+            }
+        }
+        let rules = self.opened.workflow.rules.iter();
+        let rules = rules.filter(|(_, rule)| !rule.then.is_empty());
+        let why = |id: RuleId, rule: &Rule| {
+            // A part of the rule is not the rule.
+            let is_whole = plan.jobs_of(id).iter().all(|job| wanted.has(*job));
+            if self.owed.is_owed(&rule.name) {
+                Some("owed from an earlier run")
+            } else if is_whole && certain.contains(&id) {
+                Some("once, when its jobs are done")
+            } else if is_whole && possible.contains(&id) {
+                Some("once, if any of its jobs runs")
+            } else {
+                None
+            }
+        };
+        rules
+            .filter_map(|(id, rule)| Some((rule.name.as_str(), why(id, rule)?)))
+            .collect()
+    }
+
+    /// How many temporary files would be deleted.
+    fn deleted(&self, temps: &[&BStr], out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+        if !temps.is_empty() {
+            let files = human::counted(temps.len() as u64, "temporary file");
+            writeln!(out, "{files} would be deleted")?;
+        }
         Ok(())
     }
 

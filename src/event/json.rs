@@ -186,6 +186,7 @@ impl Line {
             ("touched", tally.touched),
             ("fresh", tally.fresh),
             ("retries", tally.retries),
+            ("then", tally.thens),
         ] {
             self.put(field, &count);
         }

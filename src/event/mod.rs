@@ -58,6 +58,21 @@ pub struct JobName {
     pub rule: String,
 }
 
+impl JobName {
+    /// What names the things that a rule does once, when its jobs are done.
+    pub fn of_then(rule: &str) -> JobName {
+        JobName {
+            job: format!("then:{rule}").into(),
+            rule: rule.into(),
+        }
+    }
+
+    /// Whether it is no job, but what a rule does once.
+    pub fn is_then(&self) -> bool {
+        self.job.strip_prefix(b"then:") == Some(self.rule.as_bytes())
+    }
+}
+
 /// The end of a job: its last try, or the decision not to try.
 #[derive(Clone, PartialEq, Debug)]
 pub struct JobFinished {
@@ -139,6 +154,8 @@ pub struct Event {
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Tally {
     pub ok: u64,
+    /// What rules did once, when their jobs were done: no jobs. One that fails is a failure.
+    pub thens: u64,
     pub failed: u64,
     pub killed: u64,
     pub timeout: u64,
@@ -161,6 +178,7 @@ impl Tally {
             EventKind::JobFresh(_) => self.fresh += 1,
             EventKind::JobFinished(end) => {
                 *match end.status {
+                    Status::Ok if end.name.is_then() => &mut self.thens,
                     Status::Ok => &mut self.ok,
                     Status::Failed => &mut self.failed,
                     Status::Killed => &mut self.killed,

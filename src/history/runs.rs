@@ -58,6 +58,7 @@ impl Run {
         }
         let tally = Tally {
             ok: take(rest)?,
+            thens: 0,
             failed: take(rest)?,
             killed: take(rest)?,
             timeout: take(rest)?,

@@ -197,7 +197,15 @@ impl Moment<'_, '_> {
     fn progress(&self) -> Progress {
         let run = self.run;
         let states = run.sched.job_counts();
-        let of = |state| u64::from(states.of(state));
+        let of = |state| {
+            // What a rule does once is no job; when that does not end well it counts all the same.
+            let is_it = |idx: &&JobIdx| {
+                let is_bad = matches!(state, State::Failed | State::Skipped | State::Cancelled);
+                !is_bad && run.sched.state(**idx) == state
+            };
+            let n_thens = run.then_nodes.iter().filter(is_it).count() as u64;
+            u64::from(states.of(state)) - n_thens
+        };
         let running = run.sched.running().take(NAMED_RUNNING);
         Progress {
             counts: Counts {

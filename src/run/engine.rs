@@ -75,6 +75,7 @@ impl<'a> Engine<'a> {
             nodes: Table::default(),
             idx: Table::default(),
             barriers: HashMap::new(),
+            then_nodes: Vec::new(),
             thens: HashMap::new(),
             overtaken: HashSet::new(),
             running: HashMap::new(),

@@ -252,6 +252,8 @@ struct Engine<'a> {
     /// By job: its number in the scheduler.
     idx: Table<JobId, Option<JobIdx>>,
     barriers: HashMap<RuleId, Barrier>,
+    /// The nodes of what rules do once.
+    then_nodes: Vec<JobIdx>,
     /// Rules whose `then` has a node, and the last of these.
     thens: HashMap<RuleId, JobIdx>,
     /// Rules of which a job has run since their `then` began: it stays owed.
@@ -367,7 +369,7 @@ impl Engine<'_> {
     }
 
     fn n_jobs(&self) -> usize {
-        self.nodes.len() - self.barriers.len()
+        self.nodes.len() - self.barriers.len() - self.then_nodes.len()
     }
 
     /// Whether jobs that are asked for are known only when a split has run.

@@ -73,6 +73,7 @@ impl Engine<'_> {
         let own = JobIdx::new(self.sched.len());
         self.sched
             .add([row], || behind.iter().map(|&job| (job, own)));
+        self.then_nodes.push(own);
         self.nodes.push(Node::Then(rule));
         self.thens.insert(rule, own);
     }
@@ -199,11 +200,7 @@ impl Engine<'_> {
 
     /// `then:report`, by which its log is found too.
     pub(super) fn then_name(&self, rule: RuleId) -> JobName {
-        let rule = self.context.workflow.rules[rule].name.clone();
-        JobName {
-            job: format!("then:{rule}").into(),
-            rule,
-        }
+        JobName::of_then(&self.context.workflow.rules[rule].name)
     }
 
     fn then_finished(

@@ -56,6 +56,40 @@ fn is_deleted_when_its_last_reader_is_done_and_stays_known() {
 }
 
 #[test]
+fn a_plan_tells_what_would_be_deleted() {
+    let project = project();
+    let doomed = |args: &[&str]| {
+        let out = project
+            .flow(&[&["plan", "-v"], args].concat())
+            .expect(0)
+            .out;
+        let lines = out.lines().filter(|line| line.contains("temporary"));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let all = "mid/a.trim  temporary: deleted when what reads it is done\n\
+               mid/a.log  temporary: deleted when what reads it is done\n\
+               mid/a.sorted  temporary: deleted when what reads it is done\n\
+               3 temporary files would be deleted\n";
+    assert_eq!(doomed(&[]), all);
+    // Another reader is left out, and what is asked for stays.
+    assert!(!doomed(&["count"]).contains("a.sorted"));
+    assert!(!doomed(&["count", "head", "mid/a.trim"]).contains("a.trim"));
+    // What was kept goes once all that read it are asked for, also where they are done.
+    project.flow(&["run", "mid/a.sorted"]).expect(0);
+    assert_eq!(
+        doomed(&[]),
+        "mid/a.sorted  temporary: deleted when what reads it is done\n\
+         1 temporary file would be deleted\n"
+    );
+    project.flow(&["run"]).expect(0);
+    assert_eq!(
+        project.files(),
+        ["in/a.txt", "made", "out/a.head", "out/a.n", "workflow.flow"]
+    );
+    assert_eq!(doomed(&[]), "");
+}
+
+#[test]
 fn is_made_again_with_what_it_needs_when_a_reader_runs() {
     let project = project();
     project.flow(&["run"]).expect(0);

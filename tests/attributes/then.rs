@@ -21,13 +21,31 @@ fn parts() -> Project {
 #[test]
 fn runs_once_when_the_last_job_has_succeeded_and_any_ran() {
     let project = parts();
-    project.flow(&["run", "-j2"]).expect(0).says(&["4 done"]);
+    project
+        .flow(&["run", "-j2"])
+        .expect(0)
+        .says(&["3 jobs to run", "3 done, 1 then"]);
     assert_eq!(project.read("all"), "out/a b\nout/c\n");
     project.flow(&["run"]).expect(0).says(&["up to date"]);
     assert_eq!(project.read("times"), "done t\n");
     project.touch("in/c");
     project.flow(&["run"]).expect(0);
     assert_eq!(project.read("times"), "done t\ndone t\n");
+}
+
+#[test]
+fn a_plan_tells_it_beside_the_jobs() {
+    let project = parts();
+    let plan = |args: &[&str]| project.flow(&[&["plan"], args].concat()).expect(0).out;
+    let out = plan(&[]);
+    assert!(
+        out.contains("then:t  once, when its jobs are done\n"),
+        "{out}"
+    );
+    assert!(out.contains("\n3 jobs would run"), "{out}");
+    assert!(!plan(&["out/c"]).contains("then:t"));
+    project.flow(&["run"]).expect(0);
+    assert!(!plan(&[]).contains("then:t"));
 }
 
 #[test]
@@ -66,7 +84,8 @@ fn is_owed_until_it_succeeds() {
         "what comes after the rule does not wait for it"
     );
     project.write("workflow.flow", PARTS);
-    project.flow(&["run"]).expect(0).says(&["1 done"]);
+    let ended = project.flow(&["run"]).expect(0);
+    ended.says(&["finished: 1 then, 3 fresh"]);
     assert_eq!(project.read("times"), "done t\n");
     project.flow(&["run"]).expect(0).says(&["up to date"]);
 }

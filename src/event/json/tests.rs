@@ -74,7 +74,7 @@ fn a_run_begins_and_ends() {
         line(EventKind::RunFinished(tally)),
         concat!(
             r#""run_finished","ok":9,"failed":1,"killed":0,"timeout":0,"skipped":2,"#,
-            r#""cancelled":0,"touched":0,"fresh":0,"retries":0,"wall_s":61.5}"#
+            r#""cancelled":0,"touched":0,"fresh":0,"retries":0,"then":0,"wall_s":61.5}"#
         )
     );
 }

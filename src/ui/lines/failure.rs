@@ -1,5 +1,7 @@
 //! A failure as it is shown at once: what, why, where, what it printed, and where to look on.
 
+use bstr::ByteSlice;
+
 use super::{LinesOptions, OUTPUT_CHARS, job_name, line};
 use crate::event::{End, JobFinished};
 use crate::ui::style::Role;
@@ -26,10 +28,27 @@ pub(super) fn block(text: &mut String, job: &JobFinished, options: &LinesOptions
         format_args!("  --> {}{}", safe::line(job.place.as_bytes()), effort(job)),
     );
     output(text, job, options);
+    if says_cannot_fork(&job.tail) {
+        line(
+            text,
+            "  it could start no more processes: see `ulimit -u`; fewer jobs at once: `-j`",
+        );
+    }
     if job.output_bytes > 0 {
         let (command, job) = (&options.log_command, safe::path(&job.name.job));
         line(text, format_args!("  whole output: {command} {job}"));
     }
+}
+
+/// Whether a program says that it has reached the limit of processes, in words that shells and
+/// languages have for it.
+fn says_cannot_fork(tail: &[u8]) -> bool {
+    const WORDS: [&str; 2] = ["cannot fork", "can't fork"];
+    let tail = tail.to_ascii_lowercase();
+    let says = |words: &str| tail.find(words).is_some();
+    // As bash, Python and others tell EAGAIN, with the call that gave it.
+    WORDS.iter().any(|words| says(words))
+        || says("fork") && says("resource temporarily unavailable")
 }
 
 /// `, try 3, after 2.3 s`.
@@ -64,5 +83,29 @@ fn output(text: &mut String, job: &JobFinished, options: &LinesOptions) {
     let bar = options.style.paint(Role::Faint, "|");
     for shown in lines {
         line(text, format!("    {bar} {shown}").trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_processes_is_told_by_whoever_met_it() {
+        for tail in [
+            "/bin/sh: 0: Cannot fork\n",
+            "bash: fork: retry: Resource temporarily unavailable\n",
+            "in _fork_exec\nBlockingIOError: [Errno 11] Resource temporarily unavailable\n",
+            "Can't fork, trying again in 5 seconds at x line 1.\n",
+        ] {
+            assert!(says_cannot_fork(tail.as_bytes()), "{tail}");
+        }
+        for tail in [
+            "",
+            "forks and knives\n",
+            "read: Resource temporarily unavailable\n",
+        ] {
+            assert!(!says_cannot_fork(tail.as_bytes()), "{tail}");
+        }
     }
 }

@@ -103,6 +103,7 @@ impl Memory {
         let cut_off = self.cut_off.count.min(tally.cancelled);
         let counts = [
             (tally.ok, "done"),
+            (tally.thens, "then"),
             (tally.touched, "touched"),
             (tally.failures(), "failed"),
             (tally.skipped, "skipped"),
