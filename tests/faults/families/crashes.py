@@ -191,6 +191,22 @@ def killed_while_stopped(story):
     rerun(story)
 
 
+@scenario("F24", "asked to end while it stands still", "SIGTSTP to the engine, then its own command that ends a run", needs=["stop"])
+def asked_to_end_while_stopped(story):
+    two_steps(story, 60)
+    with story.start() as engine:
+        wait_for(lambda: is_half(story))
+        engine.send(signal.SIGTSTP)
+        wait_until(lambda: state_of(engine.pid) == "T", 5)
+        with story.start(command=story.engine.get("stop")) as asking:
+            asking.wait(15)
+            is_heard = asking.status == 0
+        status = engine.wait(10)
+        story.holds("the run is told", is_heard, "it is not told")
+        story.holds("it ends, and all its jobs with it", status is not None and not engine.strays(), "it goes on standing still")
+        story.holds("half an output does not stay", not is_half(story), "leaves half an output")
+
+
 @scenario("F7", "two runs at once", "both are started in one folder at the same moment")
 def two_runs(story):
     n = 6

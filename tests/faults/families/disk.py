@@ -6,6 +6,7 @@ import time
 
 from harness import places
 from harness.engine import rule
+from harness.process import wait_for
 from harness.story import Story, scenario
 
 
@@ -160,6 +161,31 @@ def damaged(story):
     story.holds("the engine never breaks down or hangs", not broken, f"{len(broken)} of {n} break it", broken)
     story.holds("it never refuses to work for good", not blocked, f"{len(blocked)} of {n} block it", blocked)
     story.holds("it never leaves a stale result", not wrong, f"{len(wrong)} of {n} wrong", wrong)
+
+
+@scenario("F6", "moved away during a run", "what the engine keeps of its runs gets another name while a job is at work", needs=["state"])
+def moved_away(story):
+    story.write("src", "s\n")
+    story.write("job.sh", "echo begins >> log\nwhile [ ! -e go ]; do sleep 0.05; done\ncat src > a\n")
+    before = ("before", "src", "cat src > before")
+    story.rules(before)
+    story.run()
+    story.rules(before, ("a", "src", "sh ./job.sh"), ("b", "a", "echo begins >> log; cat a > b"))
+    state = story.path(story.engine.get("state"))
+    with story.start() as engine:
+        wait_for(story.path("log").exists)
+        state.rename(story.path("away"))
+        time.sleep(1)
+        story.path("go").touch()
+        status = engine.wait(60)
+        is_said = any(word in engine.text.lower() for word in ("moved", "away", "no such file"))
+        is_broken = engine.is_broken
+    is_right = story.read("b") == "s\n"
+    story.holds("the run is right, or fails and does not break down", (is_right or status) and not is_broken, "breaks down")
+    story.holds("it is said", is_said, "nothing is said")
+    story.run()
+    n_begun = len(story.lines("log"))
+    story.holds("a run that was right is known to the next one", status or n_begun == 2, f"{n_begun - 2} of 2 jobs run again")
 
 
 @scenario("F6", "read-only", "nobody may write the history any more", needs=["root", "history"])

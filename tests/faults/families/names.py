@@ -72,6 +72,20 @@ def not_utf8(story):
     story.holds("it works", is_right, "does not work", ended.last_words)
 
 
+@scenario("F11", "a name that is not UTF-8, typed", "the workflow names the file as it is: bytes ff and fe are in its text")
+def not_utf8_typed(story):
+    for folder in ("in", "out"):
+        story.path(folder).mkdir()
+    name = os.fsdecode(b"a\xff\xfeb")
+    story.write("in/" + name, "data\n")
+    text = story.engine.text([rule("out/" + name, "in/" + name, "")], copy="usual")
+    story.path(story.engine.file).write_bytes(os.fsencode(text))
+    ended = story.run()
+    is_right = ended.is_well and story.read("out/" + name) == "data\n"
+    story.holds("it works, or is refused", is_right or ended.has_failed, "wrong, exit 0")
+    story.holds("it works", is_right, "does not work", ended.last_words)
+
+
 @scenario("F11", "a command of 200,000 bytes", "the kernel takes 131,071 in one argument")
 def long_command(story):
     story.write("in", "x\n")
