@@ -339,6 +339,11 @@ fn jobs_that_no_run_follows_are_listed_and_ended() {
         drained.contains("5 jobs on the cluster may finish"),
         "{drained}"
     );
+    cluster.rules("refuse");
+    flow(&["stop"])
+        .expect(7)
+        .says(&["the cluster cannot be used"]);
+    cluster.rules("");
     let stopped = flow(&["stop"]).expect(0).out;
     assert!(
         stopped.contains("ended 5 jobs that a run had left"),

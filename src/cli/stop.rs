@@ -209,11 +209,11 @@ fn left_behind(options: &StopOptions, folder: &Path, state: &Path) -> anyhow::Re
     };
     let (settings, _) = cluster::settings(&choice, None, &options.common, &setting)?;
     let tell = |report| {
-        if let Report::Said(text) = report {
+        if let Report::Said(text) | Report::Lost(text) = report {
             anstream::eprintln!("warning: {}", safe::line(text.as_bytes()));
         }
     };
-    drmaa::end_left(settings, left, Box::new(tell))?;
+    let n_unheard = drmaa::end_left(settings, left, Box::new(tell))?;
     let rest = cluster::left(state, &history)?;
     let kept = rest.jobs.keys().cloned().collect();
     let recovered = outputs.recover_all_but(&history, &kept);
@@ -227,7 +227,11 @@ fn left_behind(options: &StopOptions, folder: &Path, state: &Path) -> anyhow::Re
         let jobs = human::counted(kept.len() as u64, "job");
         anstream::println!("{jobs} had ended before: `flow run --drmaa` takes in how");
     }
-    Ok(Exit::Done)
+    // Which they are was said above.
+    Ok(match n_unheard {
+        0 => Exit::Done,
+        _ => Exit::Machine,
+    })
 }
 
 /// Waits until the run holds the folder no more.

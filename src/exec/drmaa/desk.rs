@@ -43,8 +43,8 @@ pub(super) enum In {
     /// All that is on the cluster goes on without this run; the answer is how many jobs that are.
     Leave(Sender<usize>),
     /// Nobody wants any of what earlier runs have left and what still runs; the answer comes when all is
-    /// over.
-    EndLeft(Sender<()>),
+    /// over: how many the scheduler has not said to have ended.
+    EndLeft(Sender<usize>),
     Answer(u32, Answer),
     /// The process with this number has ended.
     Hangup(u32),
@@ -160,7 +160,9 @@ pub(super) struct Desk {
     /// The jobs are left behind, since then.
     leaving: Option<Instant>,
     /// Who is told when all is over.
-    when_over: Option<Sender<()>>,
+    when_over: Option<Sender<usize>>,
+    /// Submissions that were told to end, and of which nothing was heard.
+    n_unheard: usize,
 }
 
 impl Desk {
@@ -207,6 +209,7 @@ impl Desk {
             look_at: now,
             leaving: None,
             when_over: None,
+            n_unheard: 0,
         };
         for sent in left.left.sent.into_values() {
             if let Some(id) = &sent.id {
@@ -274,7 +277,7 @@ impl Desk {
             if self.is_all_over()
                 && let Some(done) = self.when_over.take()
             {
-                done.send(()).ok();
+                done.send(self.n_unheard).ok();
             }
         }
         // Nobody would read what is said from here on.

@@ -238,12 +238,13 @@ fn open(
     })
 }
 
-/// Ends what earlier runs have left on the cluster and what still runs, and waits until it has ended.
+/// Ends what earlier runs have left on the cluster and what still runs, and waits until it has ended. How
+/// many submissions the scheduler has not said to have ended.
 pub fn end_left(
     settings: Settings,
     left: OnCluster,
     tell: Box<dyn Fn(Report) + Send>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let Opened { desk, thread, .. } = open(settings, left, tell)?;
     let (done, is_done) = channel();
     desk.send(In::EndLeft(done)).ok();

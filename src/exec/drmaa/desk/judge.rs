@@ -22,6 +22,7 @@ impl Desk {
             self.say(format!(
                 "job {id} was told to end, and the scheduler has not said that it did: look for it there"
             ));
+            self.n_unheard += 1;
             return self.end_now(name);
         }
         let Some(over) = &job.over else {
