@@ -39,6 +39,10 @@ pub fn sentence(
         wanted,
         judge,
     } = judged;
+    let is_stale = |job: &JobId| matches!(judge.verdict(*job), Verdict::Stale(_));
+    if !plan.known.iter().any(is_stale) {
+        return None;
+    }
     let mut causes: Table<JobId, Option<Cause>> = Table::filled(plan.jobs.len(), None);
     // With the first job of each, which shows what differs.
     let mut counts: HashMap<Cause, (u64, JobId)> = HashMap::new();

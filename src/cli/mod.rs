@@ -122,6 +122,7 @@ pub fn main() -> ExitCode {
     }
     // First of all, while the process is small and has one thread. A wrong guess costs a process.
     let supervisor = runs_jobs(&args).then(crate::exec::supervisor::fork);
+    crate::exec::give_back_large_blocks();
     let ended = match args::parse(args) {
         Request::Run(options) if options.detach && !is_detached => detach::start(),
         Request::Run(options) => run::run(options, supervisor),

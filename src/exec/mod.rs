@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use bstr::BString;
 
+pub use sys::give_back_large_blocks;
+
 use crate::event::{End, Usage};
 use crate::lang::recipe::Command;
 

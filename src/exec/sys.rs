@@ -429,6 +429,17 @@ pub fn close_all_but(keep: &[RawFd]) {
     }
 }
 
+/// Makes the allocator give large blocks back to the system when they are free, as it does at first.
+/// Left to itself it keeps those of up to 32 MiB once it has seen one, and the peak of a plan with a
+/// million jobs is made of what other tables have left.
+pub fn give_back_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
+}
+
 /// Makes the allocator give memory back and keep few pools: the peak of this process is the floor
 /// of what is reported for each program it starts.
 pub fn stay_small() {

@@ -1,4 +1,4 @@
-//! Where in a history's bytes the records of each job lie: 16 bytes a job beside a hash table.
+//! Where in a history's bytes the records of each job lie: 8 bytes a job beside a hash table.
 //!
 //! A job's key, and how its last try ended, are read where they lie, in its last record.
 
@@ -6,10 +6,13 @@ use std::cell::Cell;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::log;
 use super::past::take_text;
+
+/// How the record of a success begins.
+pub(super) const DONE: u8 = b'd';
 
 /// Where the payloads of a job's records begin; 0 stands for none, since a file begins with its head.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -23,7 +26,10 @@ pub(super) struct Records {
 /// Records by job, in the order in which the jobs were first met.
 #[derive(Default)]
 pub(super) struct Index {
-    jobs: Vec<Records>,
+    /// The last record of each.
+    jobs: Vec<usize>,
+    /// The last success of jobs whose last record is none: of few.
+    pasts: FxHashMap<u32, usize>,
     by_key: HashTable<u32>,
     /// The job behind the one that was last asked for. A plan asks in nearly the order in which an
     /// earlier run has written, and a guess that is right costs no look into the table.
@@ -43,51 +49,68 @@ pub(super) fn key(bytes: &[u8], start: usize) -> &[u8] {
     take_text(&mut rest).expect("records without a key are not taken in")
 }
 
+fn is_success(bytes: &[u8], start: usize) -> bool {
+    bytes.get(start) == Some(&DONE)
+}
+
 impl Index {
     /// Makes room for so many jobs.
     pub fn reserve(&mut self, bytes: &[u8], n: usize) {
         let Index { jobs, by_key, .. } = self;
         jobs.reserve(n);
-        by_key.reserve(n, |&at| hash(key(bytes, jobs[at as usize].last)));
+        by_key.reserve(n, |&at| hash(key(bytes, jobs[at as usize])));
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Records> {
-        self.jobs.iter().copied()
+    /// The records of each job.
+    pub fn iter(&self, bytes: &[u8]) -> impl Iterator<Item = Records> {
+        (0..self.jobs.len()).map(|at| self.records(bytes, at))
+    }
+
+    fn records(&self, bytes: &[u8], at: usize) -> Records {
+        let last = self.jobs[at];
+        let past = match is_success(bytes, last) {
+            true => last,
+            false => self.pasts.get(&(at as u32)).copied().unwrap_or(0),
+        };
+        Records { last, past }
     }
 
     /// The records of a job.
     pub fn find(&self, bytes: &[u8], job: &[u8]) -> Option<Records> {
-        let is_it = |at: usize| key(bytes, self.jobs[at].last) == job;
+        let is_it = |at: usize| key(bytes, self.jobs[at]) == job;
         let guess = self.next.get();
         let at = match guess < self.jobs.len() && is_it(guess) {
             true => guess,
             false => *self.by_key.find(hash(job), |&at| is_it(at as usize))? as usize,
         };
         self.next.set(at + 1);
-        Some(self.jobs[at])
+        Some(self.records(bytes, at))
     }
 
-    /// The records of the job whose newest begins at `start`. Those of a job that is new are that one.
-    pub fn enter(&mut self, bytes: &[u8], start: usize) -> &mut Records {
+    /// Takes in the record at `start`, the newest of its job: what the job had before, if it is known.
+    pub fn enter(&mut self, bytes: &[u8], start: usize) -> Option<Records> {
         let Index { jobs, by_key, .. } = self;
         let own = key(bytes, start);
         let entry = by_key.entry(
             hash(own),
-            |&at| key(bytes, jobs[at as usize].last) == own,
-            |&at| hash(key(bytes, jobs[at as usize].last)),
+            |&at| key(bytes, jobs[at as usize]) == own,
+            |&at| hash(key(bytes, jobs[at as usize])),
         );
         let at = match entry {
             Entry::Occupied(found) => *found.get(),
             Entry::Vacant(place) => {
-                let at = u32::try_from(jobs.len()).expect("fewer than 2^32 jobs");
-                place.insert(at);
-                jobs.push(Records {
-                    last: start,
-                    past: 0,
-                });
-                at
+                place.insert(u32::try_from(jobs.len()).expect("fewer than 2^32 jobs"));
+                jobs.push(start);
+                return None;
             }
         };
-        &mut jobs[at as usize]
+        let before = self.records(bytes, at as usize);
+        self.jobs[at as usize] = start;
+        if is_success(bytes, start) {
+            self.pasts.remove(&at);
+        } else if before.past != 0 {
+            self.pasts.insert(at, before.past);
+        }
+        Some(before)
     }
 }

@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use bstr::{BStr, BString};
 
 use super::extent::Extent;
-use super::index::{self, Index, Records};
+use super::index::{self, DONE, Index, Records};
 use super::log::{self, Found, Medium, Unreadable, Writer};
 use super::past::{Now, Past, put_text, take_text};
 use super::sync::Syncer;
@@ -28,7 +28,6 @@ use super::{History, Last, LastTry, Run};
 const TEXT: u8 = b't';
 const STARTED: u8 = b's';
 const FAILED: u8 = b'f';
-const DONE: u8 = b'd';
 /// A run begins; the key is the boot's name.
 const BEGAN: u8 = b'r';
 const ENDED: u8 = b'e';
@@ -174,15 +173,14 @@ impl Store {
                     0 => 0,
                     start => log::payload(&self.bytes, start).len(),
                 };
-                let records = self.index.enter(&self.bytes, start);
-                if records.last != records.past && records.last != start {
-                    self.n_live -= length(records.last);
+                if let Some(before) = self.index.enter(&self.bytes, start) {
+                    if before.last != before.past {
+                        self.n_live -= length(before.last);
+                    }
+                    if kind == DONE {
+                        self.n_live -= length(before.past);
+                    }
                 }
-                if kind == DONE {
-                    self.n_live -= length(records.past);
-                    records.past = start;
-                }
-                records.last = start;
                 self.n_live += payload.len();
             }
             _ => return None,
@@ -194,7 +192,7 @@ impl Store {
     pub fn jobs(&self) -> impl Iterator<Item = (&BStr, Last<'_>)> {
         let of = |job: Records| (index::key(&self.bytes, job.last), self.last_of(job));
         self.index
-            .iter()
+            .iter(&self.bytes)
             .map(of)
             .map(|(key, last)| (BStr::new(key), last))
     }

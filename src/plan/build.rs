@@ -32,6 +32,7 @@ pub(super) fn empty(context: Context, excluded: Excluded) -> Plan {
         values: Default::default(),
         files: Default::default(),
         captured: Default::default(),
+        lengths: Default::default(),
         slots: Default::default(),
         elements: Default::default(),
         rows: Default::default(),

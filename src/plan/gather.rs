@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::name::Naming;
 use super::source::Item;
 use super::{
-    Context, Entry, GatherId, Job, JobId, Member, NameId, PathId, Plan, StandId, Then, ValueId,
+    Context, Entry, GatherId, Job, JobId, Member, NameId, ONE_EACH, PathId, Plan, StandId, Then,
+    ValueId,
 };
 use crate::dense::Run;
 use crate::lang::Diag;
@@ -57,7 +58,7 @@ impl Plan {
             item: none,
             outputs,
             captures: none,
-            slots: none,
+            slots: ONE_EACH,
         };
         let job = self.push_job(context, job);
         if members.iter().any(|member| self.is_pending(member.entry)) {
@@ -294,7 +295,7 @@ impl Plan {
     fn group_job(&mut self, context: Context, id: RuleId, group: Group) -> Entry {
         let rule = &context.workflow.rules[id];
         let item = self.files.add(group.files.iter().copied());
-        let (mut inputs, mut slots) = (item, Run::default());
+        let (mut inputs, mut slots) = (item, ONE_EACH);
         if !rule.extras().is_empty() {
             let own: &[PathId] = if rule.using.is_empty() {
                 &group.files

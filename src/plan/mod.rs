@@ -52,8 +52,16 @@ crate::define_id!(
     GatherId
 );
 
+crate::define_id!(
+    /// How many inputs each input word of a job brought.
+    SlotsId
+);
+
 /// No job makes it.
 const NOBODY: JobId = JobId(u32::MAX);
+
+/// Each input word brought one, as in nearly all jobs.
+const ONE_EACH: SlotsId = SlotsId(u32::MAX);
 
 /// One job. Its files and captures lie in the plan's pools.
 #[derive(Clone, Copy, Debug)]
@@ -66,12 +74,12 @@ pub struct Job {
     /// Outputs as named; for a split's or subdivide's globs, their text.
     pub outputs: Run,
     pub captures: Run,
-    /// How many inputs each input word brought; empty where each brought one.
-    pub slots: Run,
+    /// How many inputs each input word brought.
+    pub slots: SlotsId,
 }
 
 // Measured against the promise of 320 bytes a job over all tables.
-const _: () = assert!(size_of::<Job>() == 44);
+const _: () = assert!(size_of::<Job>() == 40);
 
 /// Something in a rule's list of jobs, or in a source's list of files.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -162,7 +170,9 @@ pub struct Plan {
     values: Interner<ValueId>,
     files: Pool<PathId>,
     captured: Pool<(NameId, ValueId)>,
-    slots: Pool<u32>,
+    /// Numbers of inputs; those of one job are a row.
+    lengths: Pool<u32>,
+    slots: Table<SlotsId, Run>,
     /// The cells of each row, all tables in a row.
     rows: Table<RowId, Run>,
     first_row: Table<TableId, RowId>,
@@ -253,7 +263,7 @@ impl Plan {
         let lengths = self.elements.get(&job);
         part(
             self.item(job),
-            lengths.map(|run| &self.slots[*run]),
+            lengths.map(|run| &self.lengths[*run]),
             element,
         )
     }
@@ -277,9 +287,13 @@ impl Plan {
 
     /// The inputs that input word number `slot` brought.
     pub fn slot(&self, job: JobId, slot: usize) -> &[PathId] {
-        let Job { inputs, slots, .. } = self.jobs[job];
-        let lengths = (!slots.is_empty()).then(|| &self.slots[slots]);
-        part(&self.files[inputs], lengths, slot)
+        part(self.inputs(job), self.slots(job), slot)
+    }
+
+    /// How many inputs each input word brought; `None` where each brought one.
+    fn slots(&self, job: JobId) -> Option<&[u32]> {
+        let lengths = self.slots.get(self.jobs[job].slots)?;
+        Some(&self.lengths[*lengths])
     }
 
     /// The job that makes a file, or the folder it is in.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bstr::{BStr, BString};
 
 use super::source::Item;
-use super::{Context, Entry, Job, JobId, NOBODY, PathId, Plan, ValueId};
+use super::{Context, Entry, Job, JobId, NOBODY, ONE_EACH, PathId, Plan, SlotsId, ValueId};
 use crate::dense::Run;
 use crate::lang::Diag;
 use crate::pattern::{self, Captures, Filter, Glob, NameId, clean};
@@ -343,13 +343,14 @@ impl Plan {
         }
     }
 
-    pub(super) fn slots_of(&mut self, rule: &Rule, lengths: &[u32]) -> Run {
+    pub(super) fn slots_of(&mut self, rule: &Rule, lengths: &[u32]) -> SlotsId {
         // Only these are asked for by their number.
         let is_asked = |extra: &Extra| extra.name.is_some() || extra.is_ancient;
         if !rule.extras().iter().any(is_asked) || lengths.iter().all(|length| *length == 1) {
-            return Run::default();
+            return ONE_EACH;
         }
-        self.slots.add(lengths.iter().copied())
+        let lengths = self.lengths.add(lengths.iter().copied());
+        self.slots.push(lengths)
     }
 
     /// The globs of a split's or subdivide's outputs, filled in for this job.
@@ -359,7 +360,7 @@ impl Plan {
         let mut naming = Naming {
             item: self.item(job).to_vec(),
             inputs: self.inputs(job).to_vec(),
-            slots: self.slots[self.jobs[job].slots].to_vec(),
+            slots: self.slots(job).unwrap_or_default().to_vec(),
             captures: self.captured[self.jobs[job].captures].to_vec(),
             stem: BString::default(),
             elements: Vec::new(),

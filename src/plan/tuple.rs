@@ -126,7 +126,7 @@ impl Plan {
             };
             let job = self.push_job(context, job);
             if naming.elements.iter().any(|n| *n != 1) {
-                let lengths = self.slots.add(naming.elements.iter().copied());
+                let lengths = self.lengths.add(naming.elements.iter().copied());
                 self.elements.insert(job, lengths);
             }
             job

@@ -143,7 +143,7 @@ impl Judge {
         };
         let new: Vec<JobId> = plan.known[from..].to_vec();
         self.n_judged = plan.known.len();
-        self.judge_jobs(plan, context, wanted, disk, history, &new)
+        self.judge_jobs(plan, context, wanted, disk, history, new)
     }
 
     /// Makes the prints, and looks at the files of `jobs`.
@@ -207,7 +207,7 @@ impl Judge {
         job: JobId,
     ) -> (Verdict, Option<Vec<PathId>>) {
         self.verdicts[job] = Verdict::Unjudged;
-        let splits = self.judge_jobs(plan, context, wanted, disk, history, &[job]);
+        let splits = self.judge_jobs(plan, context, wanted, disk, history, vec![job]);
         let files = splits.into_iter().next().map(|(_, files)| files);
         (self.verdicts[job], files)
     }
@@ -228,14 +228,10 @@ impl Judge {
         wanted: &Wanted,
         disk: &dyn Disk,
         history: &dyn History,
-        jobs: &[JobId],
+        mut jobs: Vec<JobId>,
     ) -> Vec<(JobId, Vec<PathId>)> {
         self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
-        let jobs: Vec<JobId> = jobs
-            .iter()
-            .copied()
-            .filter(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged)
-            .collect();
+        jobs.retain(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged);
         self.look(plan, context, wanted, disk, history, &jobs);
         let checked = self.run_checks(plan, context, disk, history, &jobs);
         let mut fresh_splits = Vec::new();
