@@ -2,6 +2,7 @@
 //!
 //! Names are compared, not scopes: a name that is used anywhere counts as used.
 
+mod paths;
 mod recipes;
 mod shells;
 mod uses;
@@ -28,6 +29,7 @@ pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
         limits(ast, &uses, &mut diags);
     }
     shells::words(ast, sources, &mut diags);
+    paths::detours(ast, &mut diags);
     let main = ast.items.first().map(|item| item.span.file);
     for rule in workflow.rules.values() {
         if let Some(recipe) = &rule.recipe
