@@ -14,7 +14,7 @@ amount=${1:-60s}
 shift || true
 targets=("$@")
 if ((${#targets[@]} == 0)); then
-    targets=(words parser workflow recipe pattern data records repeated)
+    targets=(words parser workflow recipe pattern data records state repeated)
 fi
 case $amount in
     *s) limit=-max_total_time=${amount%s} ;;

@@ -1,5 +1,5 @@
-//! Any sample sheet, file of params or depfile is read or refused at a place in it, and a sheet that is
-//! written anew is the same sheet.
+//! Any sample sheet, file of params, flow.toml or depfile is read or refused at a place in it, and a sheet
+//! that is written anew is the same sheet.
 //!
 //! The first byte says which kind of file the rest is.
 #![no_main]
@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use bstr::ByteSlice;
+use flow::cli::cluster::Site;
 use flow::cli::params;
+use flow::exec::drmaa::Request;
 use flow::lang::{FileId, Sources};
 use flow::stale::depfile;
 use flow::workflow::sheet::rows;
@@ -65,6 +67,27 @@ fn check_params(name: &str, text: &str) {
     }
 }
 
+fn check_site(text: &str) {
+    let site = match bounded("flow.toml", text.len(), || Site::parse(text)) {
+        Ok(site) => site,
+        Err(error) => {
+            let place = error.span().unwrap_or_default();
+            assert!(text.get(place).is_some(), "{text:?}: {error}");
+            return;
+        }
+    };
+    let request = Request {
+        cores: u32::MAX,
+        mem_mib: Some(u64::MAX),
+        gpus: 1,
+        time_s: Some(u64::MAX),
+        queue: Some("{queue}".into()),
+        native: Some("{cores}".into()),
+    };
+    let said = bounded("options", text.len(), || site.dialect.options(&request));
+    assert!(said.ends_with("{cores}"), "{text:?}: {said}");
+}
+
 fuzz_target!(|data: &[u8]| {
     let Some((&kind, rest)) = data.split_first() else {
         return;
@@ -86,6 +109,7 @@ fuzz_target!(|data: &[u8]| {
         b't' => check_params("params.toml", text),
         b'y' => check_params("params.yaml", text),
         b'j' => check_params("params.json", text),
+        b'f' => check_site(text),
         _ => {}
     }
 });

@@ -57,9 +57,12 @@ impl Site {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Site::default()),
             Err(error) => return Err(error).with_context(|| format!("read `{}`", path.display())),
         };
-        let file: File =
-            toml::from_str(&text).with_context(|| format!("read `{}`", path.display()))?;
-        Ok(file.cluster)
+        Site::parse(&text).with_context(|| format!("read `{}`", path.display()))
+    }
+
+    /// What the text of a file says.
+    pub fn parse(text: &str) -> Result<Site, toml::de::Error> {
+        toml::from_str(text).map(|file: File| file.cluster)
     }
 
     /// This one, where it says something, over `other`.

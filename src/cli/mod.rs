@@ -1,6 +1,7 @@
 //! What was typed, what it means, and one file per command. The only module that knows the process.
 
 pub mod args;
+pub mod cluster;
 pub mod explain;
 mod exposed;
 pub mod options;
@@ -13,7 +14,6 @@ mod cause;
 mod check;
 mod choose;
 mod clean;
-mod cluster;
 mod completions;
 mod detach;
 mod diff;

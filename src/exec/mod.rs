@@ -10,7 +10,7 @@ mod procs;
 pub mod sim;
 pub mod supervisor;
 mod sys;
-mod wire;
+pub mod wire;
 
 use std::time::Duration;
 

@@ -23,7 +23,11 @@ impl Extent {
     /// What was noted of a log; `None` where that is not known. To be read before the log, which may
     /// grow meanwhile.
     pub fn read(log: &Path) -> Option<Extent> {
-        let text = std::fs::read_to_string(path(log)).ok()?;
+        Extent::parse(&std::fs::read_to_string(path(log)).ok()?)
+    }
+
+    /// What the text of the file says.
+    pub fn parse(text: &str) -> Option<Extent> {
         // Without its end, the text may have been cut off.
         let (length, salt) = text.strip_suffix('\n')?.split_once(' ')?;
         Some(Extent {

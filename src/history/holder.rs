@@ -50,7 +50,8 @@ impl Holder {
         Holder::parse(&std::fs::read(state.join("lock")).ok()?)
     }
 
-    pub(super) fn parse(text: &[u8]) -> Option<Holder> {
+    /// What such a line says.
+    pub fn parse(text: &[u8]) -> Option<Holder> {
         serde_json::from_slice(text).ok()
     }
 

@@ -114,7 +114,8 @@ fn pack(kind: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     [&[kind], &length[..], key, value].concat()
 }
 
-fn unpack(record: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// The kind, the key and the value of a record.
+pub fn unpack(record: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (kind, rest) = record.split_first()?;
     let (length, rest) = rest.split_first_chunk()?;
     let length = u32::from_le_bytes(*length) as usize;

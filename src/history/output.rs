@@ -85,17 +85,8 @@ impl Log for Writer {
                 self.file.insert(open.with_context(context)?)
             }
         };
-        let head = format!(
-            "\x1e {} {attempt} {} {}\n",
-            kind.letter(),
-            key.len(),
-            text.len()
-        );
-        let mut record = Vec::with_capacity(head.len() + key.len() + text.len() + 1);
-        record.extend_from_slice(head.as_bytes());
-        record.extend_from_slice(key);
-        record.extend_from_slice(text);
-        record.push(b'\n');
+        let mut record = Vec::new();
+        Record::put(&mut record, kind, key, attempt, text);
         file.write_all(&record).with_context(context)
     }
 }
@@ -127,14 +118,29 @@ fn runs(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// One record.
-struct Record {
-    kind: Kind,
-    attempt: u32,
-    key: BString,
-    text: BString,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    pub kind: Kind,
+    pub attempt: u32,
+    /// The job's.
+    pub key: BString,
+    pub text: BString,
 }
 
-fn read_record(reader: &mut impl BufRead) -> Option<Record> {
+impl Record {
+    /// Appends one to the bytes of a file.
+    pub fn put(out: &mut Vec<u8>, kind: Kind, key: &[u8], attempt: u32, text: &[u8]) {
+        let kind = kind.letter();
+        let head = format!("\x1e {kind} {attempt} {} {}\n", key.len(), text.len());
+        out.reserve(head.len() + key.len() + text.len() + 1);
+        for part in [head.as_bytes(), key, text, b"\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+/// The next record of a file; `None` at its end, or where one is torn.
+pub fn read_record(reader: &mut impl BufRead) -> Option<Record> {
     let mut head = Vec::new();
     reader.read_until(b'\n', &mut head).ok()?;
     let head = head.strip_prefix(b"\x1e ")?.to_str().ok()?;

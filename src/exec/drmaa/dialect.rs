@@ -142,7 +142,7 @@ fn fill(words: &str, request: &Request) -> String {
         ("{cores}", cores.to_string()),
         ("{mem}", mem.to_string()),
         ("{mem_core}", mem.div_ceil(cores).to_string()),
-        ("{mem_kb}", (mem * 1024).to_string()),
+        ("{mem_kb}", mem.saturating_mul(1024).to_string()),
         ("{gpus}", request.gpus.to_string()),
         ("{time}", time.to_string()),
         ("{minutes}", time.div_ceil(60).to_string()),

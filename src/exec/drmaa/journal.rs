@@ -36,7 +36,8 @@ pub struct InFlight {
 
 /// One submission: one job, or a pack of them in their order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Sent {
+pub struct Sent {
+    /// That its files have.
     pub name: String,
     pub is_pack: bool,
     pub jobs: Vec<InFlight>,
@@ -55,8 +56,9 @@ enum Entry {
 }
 
 /// What an earlier run left.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Left {
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Left {
+    /// Submissions by name.
     pub sent: BTreeMap<String, Sent>,
     /// By which the library takes up its jobs.
     pub contact: Option<String>,
@@ -65,11 +67,15 @@ pub(super) struct Left {
 impl Left {
     /// Reads the journal of a state folder; without one there is nothing left.
     pub fn read(state: &Path) -> io::Result<Left> {
-        let text = match fs::read(state.join(FOLDER).join("sent")) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
-            Err(error) => return Err(error),
-        };
+        match fs::read(state.join(FOLDER).join("sent")) {
+            Ok(text) => Ok(Left::parse(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Left::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the text of a journal says.
+    pub fn parse(text: &[u8]) -> Left {
         let mut left = Left::default();
         // The last line may be cut off: what it says has not been acted on.
         for line in text.split(|byte| *byte == b'\n') {
@@ -85,7 +91,14 @@ impl Left {
                 Err(_) => {}
             }
         }
-        Ok(left)
+        left
+    }
+
+    /// A journal that says the same and no more.
+    pub fn text(&self) -> Vec<u8> {
+        let contact = self.contact.iter().cloned().map(Entry::Contact);
+        let sent = self.sent.values().cloned().map(Entry::Sent);
+        contact.chain(sent).flat_map(|entry| line(&entry)).collect()
     }
 }
 
@@ -103,12 +116,8 @@ impl Journal {
         let (path, new) = (folder.join("sent"), folder.join("sent.new"));
         let mut journal = Journal {
             file: File::create(&new)?,
-            bytes: Vec::new(),
+            bytes: left.text(),
         };
-        if let Some(contact) = &left.contact {
-            journal.contact(contact);
-        }
-        left.sent.values().for_each(|sent| journal.sent(sent));
         journal.sync()?;
         fs::rename(new, &path)?;
         journal.file = OpenOptions::new().append(true).open(path)?;

@@ -9,11 +9,11 @@
 mod desk;
 mod dialect;
 mod helper;
-mod journal;
+pub mod journal;
 mod left;
 mod link;
-mod pack;
-mod record;
+pub mod pack;
+pub mod record;
 mod script;
 mod single;
 mod wire;

@@ -56,7 +56,7 @@ pub fn run(stem: &Path, supervisor: SupervisorHandle) -> anyhow::Result<()> {
 }
 
 /// The first task: how long it may take, the order, and what follows.
-fn take(bytes: &[u8]) -> Option<(Duration, &[u8], &[u8])> {
+pub fn take(bytes: &[u8]) -> Option<(Duration, &[u8], &[u8])> {
     let (time, rest) = bytes.split_first_chunk()?;
     let (head, text) = wire::order_lengths(*rest.first_chunk()?);
     let len = wire::ORDER_PREFIX

@@ -42,57 +42,65 @@ pub(super) fn traces(folder: &Path) -> io::Result<HashMap<String, Trace>> {
 
 /// The record of a job that has ended.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Record {
+pub struct Record {
+    /// The exit status that its shell saw.
     pub code: i32,
     /// It ended by this one, where the node could tell.
     pub signal: Option<i32>,
     pub usage: Usage,
 }
 
+impl Record {
+    /// Reads the text of one; `None` for one that is not whole. How long it took does not stand in it.
+    pub fn parse(text: &str) -> Option<Record> {
+        let mut code = None;
+        let mut record = Record {
+            code: 0,
+            signal: None,
+            usage: Usage::default(),
+        };
+        let mut is_whole = false;
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("exit ") {
+                code = rest.parse().ok();
+            } else if let Some((user, sys)) = times(line) {
+                // The shell's own line comes first, that of what it started second.
+                (record.usage.user_s, record.usage.sys_s) = (user, sys);
+            } else if let Some(used) = line.strip_prefix("used ") {
+                let mut numbers = used.split(' ');
+                let mut number = || amount(numbers.next()?);
+                if let (Some(by), Some(user), Some(sys), Some(kib)) =
+                    (number(), number(), number(), number())
+                {
+                    record.signal = Some(by as i32).filter(|by| *by > 0);
+                    // Of the recipe alone, without the shell around it.
+                    record.usage = Usage {
+                        user_s: user,
+                        sys_s: sys,
+                        max_rss_kib: kib as u64,
+                        ..record.usage
+                    };
+                }
+            }
+            is_whole = line == "end";
+        }
+        record.code = code.filter(|_| is_whole && text.starts_with("flow 1\n"))?;
+        Some(record)
+    }
+}
+
 /// Reads the record `NAME.end`; `begun` is the script, whose last change is when it began. `None` for
 /// one that is not whole: a node that crashed may leave that.
 pub(super) fn read(end: &Path, begun: Option<&Path>) -> Option<Record> {
-    let text = fs::read_to_string(end).ok()?;
-    let (mut code, mut user_s, mut sys_s) = (None, 0.0, 0.0);
-    let (mut signal, mut max_rss_kib) = (None, 0);
-    let mut is_whole = false;
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("exit ") {
-            code = rest.parse().ok();
-        } else if let Some((user, sys)) = times(line) {
-            // The shell's own line comes first, that of what it started second.
-            (user_s, sys_s) = (user, sys);
-        } else if let Some(used) = line.strip_prefix("used ") {
-            let mut numbers = used.split(' ');
-            let mut number = || numbers.next()?.parse::<f64>().ok();
-            if let (Some(by), Some(user), Some(sys), Some(kib)) =
-                (number(), number(), number(), number())
-            {
-                signal = Some(by as i32).filter(|by| *by > 0);
-                // Of the recipe alone, without the shell around it.
-                (user_s, sys_s, max_rss_kib) = (user, sys, kib as u64);
-            }
-        }
-        is_whole = line == "end";
-    }
+    let mut record = Record::parse(&fs::read_to_string(end).ok()?)?;
     let at = |seconds: i64, nanoseconds: i64| seconds as f64 + nanoseconds as f64 / 1e9;
     // Both by the clock of whoever keeps the files.
     let ended = fs::metadata(end).map(|found| at(found.mtime(), found.mtime_nsec()));
     let began = begun.map(|begun| fs::metadata(begun).map(|f| at(f.ctime(), f.ctime_nsec())));
-    let wall_s = match (began, ended) {
-        (Some(Ok(began)), Ok(ended)) => (ended - began).max(0.0),
-        _ => 0.0,
-    };
-    Some(Record {
-        code: code.filter(|_| is_whole && text.starts_with("flow 1\n"))?,
-        signal,
-        usage: Usage {
-            wall_s,
-            user_s,
-            sys_s,
-            max_rss_kib,
-        },
-    })
+    if let (Some(Ok(began)), Ok(ended)) = (began, ended) {
+        record.usage.wall_s = (ended - began).max(0.0);
+    }
+    Some(record)
 }
 
 /// How long ago a job has begun, in seconds, by its script and this machine's clock.
@@ -111,10 +119,16 @@ fn times(line: &str) -> Option<(f64, f64)> {
     let seconds = |text: &str| {
         let (minutes, seconds) = text.strip_suffix('s')?.split_once('m')?;
         // Some locales write a comma.
-        let seconds: f64 = seconds.replace(',', ".").parse().ok()?;
-        Some(minutes.parse::<f64>().ok()? * 60.0 + seconds)
+        let seconds = amount(minutes)? * 60.0 + amount(&seconds.replace(',', "."))?;
+        seconds.is_finite().then_some(seconds)
     };
     Some((seconds(user)?, seconds(sys)?))
+}
+
+/// A number of seconds, or of anything else that can only be spent.
+fn amount(text: &str) -> Option<f64> {
+    let amount: f64 = text.parse().ok()?;
+    (amount.is_finite() && amount >= 0.0).then_some(amount)
 }
 
 #[cfg(test)]
@@ -149,6 +163,25 @@ mod tests {
             ..
         } = record.usage;
         assert_eq!((user_s, max_rss_kib), (1.5, 2048));
+    }
+
+    #[test]
+    fn what_is_no_amount_of_seconds_is_not_taken_for_one() {
+        for bad in [
+            "infm0s 0m1s",
+            "1e308m0s 0m0s",
+            "0m1s 0mnans",
+            "0m-1s 0m0s",
+            "used 0 inf 0 1",
+            "used 0 1 -1 1",
+        ] {
+            let text = format!("flow 1\nexit 0\n{bad}\nend\n");
+            assert_eq!(
+                Record::parse(&text).unwrap().usage,
+                Usage::default(),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

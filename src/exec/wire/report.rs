@@ -88,7 +88,11 @@ pub fn read_report(bytes: &[u8]) -> Result<Option<(Report, usize)>, Malformed> {
             bytes: fields.0.into(),
         },
         ENDED => {
-            let mut seconds = || fields.array().map(f64::from_le_bytes);
+            let mut seconds = || {
+                let seconds = f64::from_le_bytes(fields.array()?);
+                let is_amount = seconds.is_finite() && seconds >= 0.0;
+                is_amount.then_some(seconds).ok_or(Malformed)
+            };
             let (wall_s, user_s, sys_s) = (seconds()?, seconds()?, seconds()?);
             let usage = Usage {
                 wall_s,
@@ -168,5 +172,27 @@ mod tests {
         }
         assert_eq!(at, bytes.len());
         assert_eq!(read_report(&[1, 0, 0, 0, 99]), Err(Malformed));
+    }
+
+    #[test]
+    fn what_is_no_amount_of_seconds_is_not_taken_for_one() {
+        for wall_s in [f64::NAN, f64::INFINITY, -1.0] {
+            let mut bytes = Vec::new();
+            let usage = Usage {
+                wall_s,
+                ..Usage::default()
+            };
+            put_report(
+                &mut bytes,
+                &Report::Ended {
+                    task: TaskId(7),
+                    end: End::Exited(0),
+                    usage,
+                    leftovers: 0,
+                    writing: Vec::new(),
+                },
+            );
+            assert_eq!(read_report(&bytes), Err(Malformed), "{wall_s}");
+        }
     }
 }
