@@ -23,6 +23,13 @@ impl Plan {
         }
     }
 
+    /// A split whose files the plan has already was made again, and has made these. What was planned
+    /// with the others stays as it is.
+    pub fn made_otherwise(&mut self, split: JobId, files: &[PathId]) {
+        let run = self.files.add(files.iter().copied());
+        self.made.insert(split, run);
+    }
+
     /// Tells one consumer what `entry` turned out to be.
     fn tell(
         &mut self,

@@ -368,14 +368,18 @@ impl Engine<'_> {
         }
     }
 
-    /// A split was made again whose files the plan has already: they must be the same.
+    /// A split was made again whose files the plan has already: they must be the same. Otherwise they
+    /// are recorded as they are, or the next run would plan with those of last time again.
     pub(super) fn made_again(&mut self, job: JobId, files: &[PathId]) {
-        let mut planned = self.plan.made(job).unwrap_or_default().to_vec();
-        let mut files = files.to_vec();
-        planned.sort();
-        files.sort();
-        if planned != files {
+        let sorted = |files: &[PathId]| {
+            let mut files = files.to_vec();
+            files.sort();
+            files
+        };
+        let planned = self.plan.made(job).unwrap_or_default();
+        if sorted(planned) != sorted(files) {
             self.is_outdated = true;
+            self.plan.made_otherwise(job, files);
             let key = self.plan.key(job).to_str_lossy().into_owned();
             self.warn(format!(
                 "{key}: made other files than when it last ran; the next run makes what follows from them"

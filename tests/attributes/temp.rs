@@ -192,6 +192,28 @@ fn parts_of_a_split_go_one_by_one_and_come_again() {
 }
 
 #[test]
+fn a_split_that_makes_other_files_than_last_time_is_known_by_them_from_then_on() {
+    let project = Project::new(
+        "param end = .\n\n\
+         [temp]\nsplit parts: in/all -> parts/*.p\n    \
+         for n in $(cat names); do cp {input} parts/$n.p; done\n\n\
+         merge all: parts -> all\n    echo {input} '{end:raw}' > {output}\n",
+    );
+    project.write("in/all", "x").write("names", "1 2");
+    project.flow(&["run"]).expect(0);
+    // What it reads besides its inputs, nobody knows.
+    project.write("names", "1 3");
+    let ended = project.flow(&["run", "--set", "end=!"]).expect(1);
+    ended.says(&["made other files than when it last ran"]);
+    project.flow(&["run", "--set", "end=!"]).expect(0);
+    assert_eq!(project.read("all"), "parts/1.p parts/3.p !\n");
+    project
+        .flow(&["run", "--set", "end=!"])
+        .expect(0)
+        .says(&["up to date"]);
+}
+
+#[test]
 fn what_comes_out_otherwise_makes_its_other_readers_stale() {
     let project = Project::new(
         "param end = .\n\n\

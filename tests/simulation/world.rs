@@ -370,11 +370,9 @@ impl World {
 
     /// Lets time pass without an engine: what is left of processes goes on.
     pub fn pass(&mut self, until: Duration) {
-        while let Some(((at, _), act)) = self.acts.pop_first() {
-            if at > until {
-                self.plan(at, act);
-                break;
-            }
+        // What is not due keeps its place among what happens at the same time.
+        while let Some(next) = self.acts.first_entry().filter(|next| next.key().0 <= until) {
+            let ((at, _), act) = next.remove_entry();
             self.advance(at);
             self.perform(act);
         }
