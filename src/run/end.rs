@@ -166,9 +166,7 @@ impl Engine<'_> {
     /// Keeps what the job looked like.
     fn record(&mut self, running: &Running, usage: Usage) {
         let job = running.job;
-        for (path, stat) in self.plan.inputs(job).iter().zip(&running.inputs) {
-            self.judge.facts.keep(*path, *stat);
-        }
+        self.keep_inputs(job, &running.inputs);
         let ran = Now {
             ended_ms: self.clock.now().as_millisecond() as u64,
             wall_ms: Some((usage.wall_s * 1000.0) as u64),

@@ -203,14 +203,24 @@ impl Engine<'_> {
         if !self.counts_contents(job) {
             return Vec::new();
         }
+        self.keep_inputs(job, seen);
         let inputs = self.plan.inputs(job);
-        for (path, stat) in inputs.iter().zip(seen) {
-            self.judge.facts.keep(*path, *stat);
-        }
         let disk = self.store.disk();
         self.judge.facts.look_into(&self.plan, disk, inputs);
         let hash = |path: &PathId| self.judge.facts.hash(*path);
         inputs.iter().map(hash).collect()
+    }
+
+    /// Notes what inputs look like. One that a job of this run has made and that looks otherwise may no
+    /// longer be what that job made.
+    pub(super) fn keep_inputs(&mut self, job: JobId, seen: &[Option<Stat>]) {
+        for (&path, stat) in self.plan.inputs(job).iter().zip(seen) {
+            if self.judge.facts.keep(path, *stat)
+                && let Some(producer) = self.plan.producer(path)
+            {
+                self.temps.doubt(producer);
+            }
+        }
     }
 
     /// Whether inputs have another content than before, though time and size may be the same: the

@@ -44,6 +44,13 @@ struct Readers {
     n_done: usize,
 }
 
+impl Temps {
+    /// The files of a job are to be held against their record again.
+    pub fn doubt(&mut self, job: JobId) {
+        self.vouched.remove(&job);
+    }
+}
+
 impl Engine<'_> {
     /// Finds the rules whose outputs are temporary.
     pub(super) fn find_temps(&mut self) {

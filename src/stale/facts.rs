@@ -72,11 +72,13 @@ impl Facts {
         self.hashes.remove(&path);
     }
 
-    /// As [`Facts::set`], where nothing is forgotten of a file that looks as it did.
-    pub fn keep(&mut self, path: PathId, stat: Option<Stat>) {
-        if self.seen.get(path) != Some(&packed(stat)) {
+    /// As [`Facts::set`], where nothing is forgotten of a file that looks as it did. Whether it does not.
+    pub fn keep(&mut self, path: PathId, stat: Option<Stat>) -> bool {
+        let is_other = self.seen.get(path) != Some(&packed(stat));
+        if is_other {
             self.set(path, stat);
         }
+        is_other
     }
 
     /// Writes down what was read. The run's alone.

@@ -214,6 +214,19 @@ fn a_split_that_makes_other_files_than_last_time_is_known_by_them_from_then_on()
 }
 
 #[test]
+fn what_somebody_puts_in_its_place_between_two_readers_stays() {
+    let project = Project::new(
+        "[temp]\nsplit parts: in/all -> parts/*.p\n    touch parts/a.p parts/b.p\n\n\
+         transform read: parts suffix .p -> {stem}.n\n    \
+         test {stem} = b || echo mine > parts/b.p; cat {input} > {output}\n",
+    );
+    project.write("in/all", "x");
+    project.flow(&["run", "-j", "1"]).expect(0);
+    assert!(!project.has("parts/a.p"));
+    assert_eq!(project.read("parts/b.p"), "mine\n");
+}
+
+#[test]
 fn what_comes_out_otherwise_makes_its_other_readers_stale() {
     let project = Project::new(
         "param end = .\n\n\
