@@ -436,7 +436,8 @@ impl World {
         let is_idle = done.command == proc.command
             && done.inputs == inputs
             && done.outputs.iter().all(is_same);
-        if is_idle && !self.spec.rules[proc.rule].is_temp {
+        let is_undone = proc.inputs.iter().any(|input| self.undone.contains(input));
+        if is_idle && !is_undone && !self.spec.rules[proc.rule].is_temp {
             let key = &proc.key;
             self.wrong(format!(
                 "{key} runs though nothing has changed since it was made"

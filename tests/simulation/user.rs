@@ -140,6 +140,7 @@ impl World {
 
     pub fn undo(&mut self, path: &str, old: &[u8]) {
         self.tell(|| format!("the user undoes the change to {path}"));
+        self.undone.insert(path.into());
         self.put_source(path, old);
     }
 

@@ -110,6 +110,8 @@ pub struct World {
     pub built: Rc<Built>,
     /// The user or a fault has changed something since the run began.
     pub is_disturbed: bool,
+    /// Files that were changed and changed back since then: a job may have been judged in between.
+    pub undone: HashSet<String>,
     pub n_names: u64,
     /// What happened, in words, where somebody wants to read it.
     pub story: Option<Vec<String>>,
@@ -163,6 +165,7 @@ impl World {
             by_hand: BTreeMap::new(),
             built: Rc::default(),
             is_disturbed: false,
+            undone: HashSet::new(),
             n_names: 0,
             story: tells.then(Vec::new),
             digest: 0,
@@ -241,6 +244,7 @@ impl World {
         self.asked = None;
         self.fold = Fold::default();
         self.is_disturbed = false;
+        self.undone.clear();
         self.built = Rc::new(self.spec.build(&self.sources()));
         self.disk.set_fuse(None);
         self.disk.take_written();
