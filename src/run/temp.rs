@@ -273,6 +273,10 @@ impl Engine<'_> {
 
     fn find_touched(&mut self, job: JobId) -> bool {
         let last = self.history.last(self.plan.key(job));
+        // An input changed while they were made: no record is of them, and the next run makes them again.
+        if last.is_some_and(|last| last.last_try != LastTry::Done) {
+            return false;
+        }
         let Some(past) = last.and_then(|last| last.past) else {
             return true;
         };

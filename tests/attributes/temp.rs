@@ -302,3 +302,27 @@ transform count: trim -> out/{stem}.n
     assert_eq!(project.read("out/a.n").trim(), "2");
     project.flow(&["status", "--check"]).expect(0);
 }
+
+#[test]
+fn one_whose_input_changed_while_it_was_made_is_no_result() {
+    let project = Project::new(
+        "\
+[temp]
+transform copy: in/*.txt -> mid/{name}
+    if [ -e odd ]; then cp -p {input} kept; cp odd {input}; fi; cat {input} > {output}
+
+transform show: copy -> out/{name}
+    cat {input} > {output}
+",
+    );
+    project.write("in/a.txt", "one");
+    project.flow(&["run"]).expect(0);
+    project.write("in/a.txt", "two");
+    project.write("odd", "odd");
+    project.flow(&["run"]).says(&["changed while it ran"]);
+    // All is as it was when that run began.
+    fs::rename(project.path("kept"), project.path("in/a.txt")).unwrap();
+    fs::remove_file(project.path("odd")).unwrap();
+    project.flow(&["run"]).expect(0);
+    assert_eq!(project.read("out/a.txt"), "two");
+}
