@@ -26,6 +26,8 @@ pub struct Fold {
     n_cancelled: u64,
     n_retries: u64,
     running: HashSet<String>,
+    /// Jobs that are to be tried again.
+    waiting: HashSet<String>,
     ended: HashSet<String>,
     /// How often something has ended: what is temporary may do so again.
     n_ended: u64,
@@ -92,8 +94,9 @@ impl Fold {
         !self.changed.is_empty()
     }
 
-    pub fn is_running(&self, key: &str) -> bool {
-        self.running.contains(key)
+    /// It runs, or waits to be tried again.
+    pub fn is_under_way(&self, key: &str) -> bool {
+        self.running.contains(key) || self.waiting.contains(key)
     }
 }
 
@@ -129,6 +132,7 @@ impl World {
                 if self.fold.ended.contains(&key) && !self.is_temp(&key) {
                     self.wrong(format!("{key} starts after it has ended"));
                 }
+                self.fold.waiting.remove(&key);
                 if !self.fold.running.insert(key.clone()) {
                     self.wrong(format!("{key} starts while it runs"));
                 }
@@ -141,6 +145,7 @@ impl World {
                 self.note("failed, and is tried again", &key, at);
                 self.thaw_inputs(&key);
                 self.fold.running.remove(&key);
+                self.fold.waiting.insert(key.clone());
                 self.fold.n_retries += 1;
             }
             EventKind::JobFinished(end) => self.finished(end, at),
@@ -157,6 +162,7 @@ impl World {
             EventKind::Warning { message } => {
                 self.note("warning", message, at);
                 self.fold.warnings += 1;
+                self.is_in_doubt |= self.grain.is_some() && message.contains("not taken as output");
                 if message.contains("changed while it ran")
                     && let Some((key, _)) = message.split_once(": its input")
                 {
@@ -181,8 +187,10 @@ impl World {
         self.tell(|| format!("  {what}: {whom}"));
     }
 
+    /// What such a rule's jobs have made may be needed again, and its `then` is done once more behind it.
     fn is_temp(&self, key: &str) -> bool {
-        super::job::rule_of(key).is_some_and(|rule| self.spec.rules[rule].is_temp)
+        super::job::rule_of(key.trim_start_matches("then:"))
+            .is_some_and(|rule| self.spec.rules[rule].is_temp)
     }
 
     fn thaw_inputs(&mut self, key: &str) {
@@ -205,6 +213,7 @@ impl World {
         };
         self.note(&how, &key, at);
         self.fold.running.remove(&key);
+        self.fold.waiting.remove(&key);
         self.fold.n_ended += u64::from(!is_then(&key));
         if !self.fold.ended.insert(key.clone()) && !self.is_temp(&key) {
             self.wrong(format!("{key} ends twice"));

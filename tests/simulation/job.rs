@@ -307,6 +307,8 @@ impl World {
             return;
         }
         self.tell(|| format!("{path} is seen"));
+        // What came back in its place is under it, whosever it was.
+        self.by_hand.remove(path);
         self.writers.insert(path.into(), number);
         self.disk.mem.write_file(path.as_bytes(), bytes).ok();
     }
@@ -436,7 +438,8 @@ impl World {
         let is_idle = done.command == proc.command
             && done.inputs == inputs
             && done.outputs.iter().all(is_same);
-        let is_undone = proc.inputs.iter().any(|input| self.undone.contains(input));
+        let is_back = |input: &String| self.undone.contains(input) || self.handled.contains(input);
+        let is_undone = proc.inputs.iter().any(is_back);
         if is_idle && !is_undone && !self.spec.rules[proc.rule].is_temp {
             let key = &proc.key;
             self.wrong(format!(

@@ -126,7 +126,7 @@ fn one_run(world: &Shared) -> Ended {
             let mut world = world.borrow_mut();
             world.end_run();
             // What a clean build makes is there, unless somebody has disturbed it.
-            if ended == Ended::Well && !world.is_disturbed {
+            if ended == Ended::Well && !world.is_disturbed && !world.is_in_doubt {
                 check_result(&mut world);
             }
             ended
@@ -354,7 +354,14 @@ fn ended(world: &mut World, summary: &Summary) -> Ended {
         && !summary.is_outdated
         && tally.failures() + tally.skipped + tally.cancelled == 0
         && !world.fold.has_changed_inputs();
-    if is_well { Ended::Well } else { Ended::Badly }
+    if !is_well {
+        return Ended::Badly;
+    }
+    if !world.is_troubled {
+        // Who was stale by what the user did to outputs has run.
+        world.handled.clear();
+    }
+    Ended::Well
 }
 
 /// What is asked for, and how.

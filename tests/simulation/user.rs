@@ -183,7 +183,7 @@ impl World {
                 .iter()
                 .filter(|proc| rule_of(path) == Some(proc.rule));
             let is_busy =
-                |proc: &Proc| !proc.is_over || is_during_run && self.fold.is_running(&proc.key);
+                |proc: &Proc| !proc.is_over || is_during_run && self.fold.is_under_way(&proc.key);
             let is_there = self
                 .disk
                 .mem
@@ -198,6 +198,7 @@ impl World {
         self.writers.remove(&path);
         // It is the user's to destroy.
         self.by_hand.remove(&path);
+        self.handled.insert(path.clone());
         match self.dice.below(3) {
             0 => {
                 self.tell(|| format!("the user removes the output {path}"));

@@ -110,8 +110,13 @@ pub struct World {
     pub built: Rc<Built>,
     /// The user or a fault has changed something since the run began.
     pub is_disturbed: bool,
+    /// Where times are coarse flow has left out a file, and said so, that was written twice in one tick.
+    pub is_in_doubt: bool,
     /// Files that were changed and changed back since then: a job may have been judged in between.
     pub undone: HashSet<String>,
+    /// Outputs that the user touched or changed: who reads them is stale by it, though they may be made
+    /// again, and get their old time back, before it starts.
+    pub handled: HashSet<String>,
     pub n_names: u64,
     /// What happened, in words, where somebody wants to read it.
     pub story: Option<Vec<String>>,
@@ -165,7 +170,9 @@ impl World {
             by_hand: BTreeMap::new(),
             built: Rc::default(),
             is_disturbed: false,
+            is_in_doubt: false,
             undone: HashSet::new(),
+            handled: HashSet::new(),
             n_names: 0,
             story: tells.then(Vec::new),
             digest: 0,
@@ -512,7 +519,12 @@ impl World {
     /// The engine died: what becomes of the rest.
     pub fn died(&mut self) {
         self.end_run();
-        self.done_soon.clear();
+        // Their records may not have come to the disk.
+        for (_, done) in std::mem::take(&mut self.done_soon) {
+            for (output, _) in &done.outputs {
+                self.recorded.remove(output);
+            }
+        }
         let is_power_cut = self.dice.chance(40);
         if is_power_cut {
             self.tell(|| "the power is cut".into());
