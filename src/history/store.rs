@@ -159,7 +159,7 @@ impl Store {
         match kind {
             TEXT => {
                 let id = u64::from_le_bytes(*rest.first_chunk()?);
-                self.n_live += payload.len();
+                self.n_live += log::RECORD_HEAD + payload.len();
                 self.texts.insert(id, payload.start + 9..payload.end);
             }
             BEGAN => self.open_on = Some(payload.start + 1..payload.end),
@@ -171,7 +171,7 @@ impl Store {
                 let start = payload.start;
                 let length = |start: usize| match start {
                     0 => 0,
-                    start => log::payload(&self.bytes, start).len(),
+                    start => log::RECORD_HEAD + log::payload(&self.bytes, start).len(),
                 };
                 if let Some(before) = self.index.enter(&self.bytes, start) {
                     if before.last != before.past {
@@ -181,7 +181,7 @@ impl Store {
                         self.n_live -= length(before.past);
                     }
                 }
-                self.n_live += payload.len();
+                self.n_live += log::RECORD_HEAD + payload.len();
             }
             _ => return None,
         }

@@ -87,6 +87,28 @@ fn what_is_out_of_date_goes_and_nothing_else() {
 }
 
 #[test]
+fn that_jobs_began_goes_when_they_have_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.remember(1, b"cp {input} {output}").unwrap();
+    for job in 0..10_000 {
+        let key = format!("some/folder/{job:07}.out");
+        store.started(key.as_bytes()).unwrap();
+        store
+            .succeeded(key.as_bytes(), &now(key.as_bytes(), 1))
+            .unwrap();
+    }
+    store.close().unwrap();
+    let (before, all) = (known(folder.path()), size(folder.path()));
+    open(folder.path()).close().unwrap();
+    let ended = size(folder.path());
+    assert!(ended < all / 5 * 4, "{ended} of {all}");
+    // Nothing more is to be had.
+    open(folder.path()).close().unwrap();
+    assert_eq!((known(folder.path()), size(folder.path())), (before, ended));
+}
+
+#[test]
 fn a_kill_while_it_is_written_anew_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     large(folder.path());

@@ -21,7 +21,8 @@ const RUNS_KEPT: usize = 1000;
 /// Records that are longer together do not wait for one another, in bytes.
 const ENOUGH: usize = 64 << 10;
 
-/// A file of at least this size is written anew when less than half of it is still of use.
+/// A file of at least this size is written anew when less than four fifths of it are still of use: it
+/// is read whole by each run, and what a run notes when jobs begin is a quarter of what it writes.
 const WORTH_COMPACTING: usize = 1 << 20;
 
 /// Gives a damaged file a second name, so that its place is never empty; a folder moves.
@@ -53,8 +54,8 @@ impl Store {
     /// Begins to write, once a damaged file is out of the way.
     pub fn begin_in(&mut self, place: &dyn Place) -> io::Result<()> {
         let kept = self.runs.iter().rev().take(RUNS_KEPT);
-        let n_live = self.n_live + kept.map(Range::len).sum::<usize>();
-        let is_wasteful = self.bytes.len() > WORTH_COMPACTING && n_live < self.bytes.len() / 2;
+        let n_live = self.n_live + kept.map(|run| log::RECORD_HEAD + run.len()).sum::<usize>();
+        let is_wasteful = self.bytes.len() > WORTH_COMPACTING && n_live < self.bytes.len() / 5 * 4;
         let goes_on = self.found.is_whole() && self.damage.is_none() && !is_wasteful;
         let mut writer = if goes_on {
             place.append_to(&self.found, self.bytes.len() as u64)?
