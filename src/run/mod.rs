@@ -21,6 +21,7 @@ pub mod outputs;
 mod render;
 mod retry;
 mod start;
+mod stop;
 mod temp;
 mod then;
 mod timeout;
