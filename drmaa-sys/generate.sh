@@ -21,6 +21,7 @@ made=$(mktemp)
 trap 'rm -f "$made"' EXIT
 "$bindgen" "$here/include/drmaa.h" --dynamic-loading Drmaa --dynamic-link-require-all \
     --allowlist-function 'drmaa_.*' --allowlist-var 'DRMAA_.*' --no-doc-comments --no-layout-tests \
+    --raw-line '//! The C interface, as bindgen makes it of include/drmaa.h: see generate.sh.' \
     --generate-cstr --wrap-unsafe-ops --rust-edition 2024 --rust-target 1.85 \
     --output "$made" -- "-I$include"
 if [ "${1:-}" = --check ]; then
