@@ -124,6 +124,9 @@ def main():
               f"{len(own)} scenarios, {n_skipped} skipped")
     if n_wrong:
         print(f"error: {n_wrong} checks that must hold do not")
+        for result in results:
+            if is_required(result) and not all(check["ok"] for check in result["checks"]) or "broken" in result:
+                show(result)
     return 1 if n_wrong else 0
 
 
