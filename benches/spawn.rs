@@ -99,7 +99,9 @@ fn time_of(pid: u32) -> Duration {
 fn supervised(words: &[&str], n_jobs: usize, at_once: usize) -> Cost {
     let mut setup = Setup::new("/", new_mark().expect("there is randomness"));
     setup.env = vec![("PATH".into(), "/usr/bin:/bin".into())];
-    let (mut local, mut reports) = fork().and_then(|s| s.open(&setup)).expect("it starts");
+    let (mut local, mut reports) = fork()
+        .and_then(|s| s.open(&setup, None))
+        .expect("it starts");
     let mut n_started = 0;
     let mut start = |local: &mut flow::exec::local::Local| {
         n_started += 1;

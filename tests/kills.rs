@@ -223,6 +223,36 @@ fn what_a_killed_supervisor_leaves_running_is_ended() {
 }
 
 #[test]
+fn what_hides_from_its_run_is_ended_where_control_groups_may_be_made() {
+    let project = Project::new(
+        "param s = 0.0\noriginate one -> out\n    env -i setsid sleep {s} & wait\n    echo {s} > {output}\n",
+    );
+    for with_engine in [false, true] {
+        let long = format!("96.{}{}", std::process::id(), u8::from(with_engine));
+        let asked = format!("sleep {long}");
+        let set = format!("s={long}");
+        let run = project.start(&["run", "-q", "--set", &set]);
+        wait_until("the job", || !processes_with(&asked).is_empty());
+        let has_group = project.read(".flow/mark").contains("\n/");
+        for supervisor in children(run.id()) {
+            kill(supervisor, Signal::KILL);
+        }
+        if with_engine {
+            kill(run.id() as i32, Signal::KILL);
+        }
+        end(run);
+        if with_engine {
+            project.flow(&["run", "-q"]).expect(0);
+        }
+        if has_group {
+            assert_eq!(processes_with(&asked), [""; 0], "{with_engine}");
+        } else {
+            eprintln!("skipped: no control group may be made here");
+        }
+    }
+}
+
+#[test]
 fn the_checks_of_a_first_judgement_end_with_flow() {
     // Also those of a plan's own, which has neither lock nor mark.
     for (at, args) in [

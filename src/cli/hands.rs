@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 
 use super::open::Opened;
-use crate::exec::local::{Setup, new_mark};
+use crate::exec::local::{Group, Setup, new_mark};
 use crate::exec::supervisor::{self, SupervisorHandle};
 use crate::run::Hands;
 
@@ -25,12 +25,16 @@ pub fn for_question(opened: &Opened) -> anyhow::Result<Option<Shared>> {
     }
     let mark = new_mark().context("make up a name for the checks")?;
     let setup = Setup::new(opened.folder.as_os_str().as_bytes(), mark);
-    Ok(Some(open(supervisor::fork(), &setup)?))
+    Ok(Some(open(supervisor::fork(), &setup, None)?))
 }
 
-/// For a run that is like this.
-pub fn open(supervisor: io::Result<SupervisorHandle>, setup: &Setup) -> anyhow::Result<Shared> {
-    let opened = supervisor.and_then(|supervisor| supervisor.open(setup));
+/// For a run that is like this, in a control group of its own if there is one.
+pub fn open(
+    supervisor: io::Result<SupervisorHandle>,
+    setup: &Setup,
+    group: Option<Group>,
+) -> anyhow::Result<Shared> {
+    let opened = supervisor.and_then(|supervisor| supervisor.open(setup, group));
     // In words: as a broken pipe it would pass for the end of whoever reads our output.
     let (executor, reports) =
         opened.map_err(|error| anyhow::anyhow!("start the supervisor process: {error}"))?;

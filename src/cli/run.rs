@@ -26,8 +26,9 @@ use super::{
 use crate::disk::{Disk, Real};
 use crate::event::{Event, Tally, json};
 use crate::exec::drmaa::Cluster;
+use crate::exec::local::{self, Group};
 use crate::exec::supervisor::SupervisorHandle;
-use crate::exec::{self, Executor, local};
+use crate::exec::{self, Executor, Trail};
 use crate::history::output::Writer;
 use crate::history::{self, Anchor, Owed, OwedFile};
 use crate::pattern::Listing;
@@ -67,7 +68,10 @@ pub fn run(
     let supervisor = supervisor.unwrap_or_else(exec::supervisor::fork);
     let mut forge = Forge {
         supervisor: Some(supervisor),
-        mark: local::new_mark().context("make up a name for the run")?,
+        trail: Trail {
+            mark: local::new_mark().context("make up a name for the run")?,
+            group: None,
+        },
         standing: None,
     };
     // The checks of the first judgement are what it starts first.
@@ -182,7 +186,7 @@ pub fn run(
         }
         executor
     };
-    let mark = forge.mark.clone();
+    let trail = forge.trail.clone();
     let state = state_path(&opened.folder, &opened.state);
     let anchor = Anchor::new(&opened.folder, Path::new(OsStr::from_bytes(&state)));
     let anchor = anchor.context("look for the state folder")?;
@@ -206,9 +210,8 @@ pub fn run(
         sinks,
         log: Box::new(Writer::new(&opened.state, id)),
         fence: Box::new(move || {
-            local::end_marked(&mark)
-                .map(drop)
-                .context("end what the lost process has left running")
+            let ended = trail.end();
+            ended.context("end what the lost process has left running")
         }),
         anchor: Box::new(move || anchor.hold()),
         suspend: Box::new(move || {
@@ -270,7 +273,7 @@ fn remember(
 /// Opens the supervisor when it turns out to be needed.
 struct Forge {
     supervisor: Option<io::Result<SupervisorHandle>>,
-    mark: String,
+    trail: Trail,
     /// Once something may have been started.
     standing: Option<fence::Standing>,
 }
@@ -278,12 +281,14 @@ struct Forge {
 impl Forge {
     fn open(&mut self, opened: &Opened, options: &RunOptions) -> anyhow::Result<hands::Shared> {
         let supervisor = self.supervisor.take().expect("it is opened once");
-        self.standing = Some(fence::put(&opened.state, &self.mark)?);
+        let group = Group::make();
+        self.trail.group = group.as_ref().map(|group| group.path().to_path_buf());
+        self.standing = Some(fence::put(&opened.state, &self.trail)?);
         let folder = opened.folder.as_os_str().as_bytes();
-        let mut setup = local::Setup::new(folder, self.mark.clone());
+        let mut setup = local::Setup::new(folder, self.trail.mark.clone());
         setup.grace = options.grace;
         setup.may_warm = !options.fresh_shells;
-        hands::open(supervisor, &setup)
+        hands::open(supervisor, &setup, group)
     }
 }
 

@@ -17,7 +17,8 @@ use bstr::BString;
 use rustix::process::{Pid, Signal as OsSignal, WaitOptions, getpid, kill_process, waitpid};
 use tokio::io::AsyncReadExt;
 
-pub use crate::exec::procs::{MARK, Proc, Sent, end_marked, look, send, stands_still};
+pub use crate::exec::group::Group;
+pub use crate::exec::procs::{MARK, Proc, Sent, look, send, stands_still};
 use crate::exec::supervisor::SupervisorHandle;
 pub use crate::exec::wire::Setup;
 use crate::exec::{Executor, Report, Signal, Task, TaskId, wire};
@@ -93,14 +94,17 @@ impl Setup {
 }
 
 impl SupervisorHandle {
-    /// Tells the supervisor about the run. From then on it takes tasks.
-    pub fn open(self, setup: &Setup) -> io::Result<(Local, Reports)> {
+    /// Tells the supervisor about the run. From then on it takes tasks. It goes into `group`, if that
+    /// is possible, with all that it starts.
+    pub fn open(self, setup: &Setup, group: Option<Group>) -> io::Result<(Local, Reports)> {
+        let group = group.filter(|group| group.take_in(self.pid).is_ok());
         let mut bytes = Vec::new();
         wire::put_setup(&mut bytes, setup);
         let mut local = Local {
             pid: self.pid,
             orders: self.orders,
             bytes,
+            group,
         };
         local.write()?;
         let reports = Reports {
@@ -119,6 +123,7 @@ pub struct Local {
     pid: i32,
     orders: UnixStream,
     bytes: Vec<u8>,
+    group: Option<Group>,
 }
 
 impl Local {
@@ -177,6 +182,8 @@ impl Drop for Local {
         if let Some(pid) = Pid::from_raw(self.pid) {
             let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
         }
+        // Nobody is in it any more, unless the supervisor was killed.
+        self.group.take();
     }
 }
 

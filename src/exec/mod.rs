@@ -5,11 +5,13 @@
 #![deny(unsafe_code)]
 
 pub mod drmaa;
+mod group;
 pub mod local;
 mod procs;
 pub mod sim;
 pub mod supervisor;
 mod sys;
+mod trail;
 pub mod wire;
 
 use std::time::Duration;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use bstr::BString;
 
 pub use sys::give_back_large_blocks;
+pub use trail::Trail;
 
 use crate::event::{End, Usage};
 use crate::lang::recipe::Command;

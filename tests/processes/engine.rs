@@ -1,12 +1,11 @@
 //! What happens when the engine or the supervisor dies. Other engines are this program again.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use flow::event::End;
-use flow::exec::local::end_marked;
-use flow::exec::{Executor, Report, Signal};
+use flow::exec::{Executor, Report, Signal, Trail};
 
 use crate::Test;
 use crate::processes::{World, eventually, has_ended, n_marked, setup, sh, words};
@@ -36,6 +35,14 @@ pub const TESTS: &[Test] = &[
         both_dead_leave_what_the_next_run_ends,
     ),
     (
+        "what_hides_is_found_by_its_control_group",
+        what_hides_is_found_by_its_control_group,
+    ),
+    (
+        "a_control_group_goes_with_its_run",
+        a_control_group_goes_with_its_run,
+    ),
+    (
         "too_few_descriptors_mean_fewer_at_once",
         too_few_descriptors_mean_fewer_at_once,
     ),
@@ -50,6 +57,15 @@ pub const TESTS: &[Test] = &[
 const STAYING: &str = "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM; sleep 300; :' &)
     setsid sleep 300 & echo up; while :; do sleep 1; done";
 
+/// A job that starts a process without its mark, outside its session, and says which.
+const HIDING: &str = "env -i setsid sh -c 'echo $$; exec sleep 300' & while :; do sleep 1; done";
+
+/// Says on three lines what others need to know.
+fn introduce(world: &World) {
+    println!("{}", world.local.supervisor());
+    println!("{}", String::from_utf8(world.trail.to_bytes()).unwrap());
+}
+
 /// This program as an engine of its own.
 pub fn play(args: &[String]) -> ExitCode {
     match args.first().map(String::as_str) {
@@ -59,10 +75,19 @@ pub fn play(args: &[String]) -> ExitCode {
                 let task = world.start(sh(STAYING));
                 world.wait_for(task, |past| past.output == "up\n");
             }
-            println!("{} {}", world.mark, world.local.supervisor());
+            introduce(&world);
             let _ = std::io::stdin().read(&mut [0]);
             // As if main returned: nothing is closed with care.
             std::process::exit(0);
+        }
+        Some("hide") => {
+            let mut world = World::new();
+            let task = world.start(sh(HIDING));
+            world.wait_for(task, |past| past.output.ends_with(b"\n"));
+            introduce(&world);
+            print!("{}", world.past[&task].output);
+            let _ = std::io::stdin().read(&mut [0]);
+            ExitCode::SUCCESS
         }
         Some("limited") => {
             use rustix::process::{Resource, Rlimit, setrlimit};
@@ -91,16 +116,35 @@ fn engine(what: &str) -> Child {
         .unwrap()
 }
 
+/// An engine that has introduced itself.
+struct Other {
+    engine: Child,
+    supervisor: i32,
+    trail: Trail,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Other {
+    fn new(what: &str) -> Self {
+        let mut engine = engine(what);
+        let mut lines = BufReader::new(engine.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().unwrap().unwrap();
+        let supervisor = line().parse().unwrap();
+        let trail = line() + "\n" + &line();
+        Other {
+            engine,
+            supervisor,
+            trail: Trail::parse(trail.as_bytes()).unwrap(),
+            lines,
+        }
+    }
+}
+
 /// An engine with jobs that try to stay, its mark, and its supervisor.
 fn staying_engine() -> (Child, String, i32) {
-    let mut engine = engine("stay");
-    let mut line = String::new();
-    BufReader::new(engine.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let (mark, pid) = line.trim().split_once(' ').unwrap();
-    assert!(n_marked(mark) >= 9);
-    (engine, mark.to_owned(), pid.parse().unwrap())
+    let other = Other::new("stay");
+    assert!(n_marked(&other.trail.mark) >= 9);
+    (other.engine, other.trail.mark, other.supervisor)
 }
 
 fn kill(pid: i32) {
@@ -151,19 +195,53 @@ fn a_dead_supervisor_is_told_and_fenced() {
         let started = world.local.start(words(["true"]));
         started.and_then(|()| world.local.flush()).is_err()
     });
-    assert!(end_marked(&world.mark).unwrap() >= 3);
+    assert!(n_marked(&world.mark) >= 3);
+    world.trail.end().unwrap();
     assert_eq!(n_marked(&world.mark), 0);
 }
 
 fn both_dead_leave_what_the_next_run_ends() {
-    let (mut engine, mark, supervisor) = staying_engine();
-    kill(supervisor);
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    let mut other = Other::new("stay");
+    kill(other.supervisor);
+    other.engine.kill().unwrap();
+    other.engine.wait().unwrap();
+    let mark = other.trail.mark.clone();
     assert!(n_marked(&mark) > 0);
-    assert!(end_marked(&mark).unwrap() > 0);
-    assert_eq!(n_marked(&mark), 0);
-    assert_eq!(end_marked(&mark).unwrap(), 0);
+    // As where there are no control groups.
+    let group = None;
+    let by_mark = Trail { mark, group };
+    by_mark.end().unwrap();
+    assert_eq!(n_marked(&by_mark.mark), 0);
+    by_mark.end().unwrap();
+    other.trail.end().unwrap();
+}
+
+fn what_hides_is_found_by_its_control_group() {
+    let mut other = Other::new("hide");
+    let hidden: u32 = other.lines.next().unwrap().unwrap().parse().unwrap();
+    kill(other.supervisor);
+    other.engine.kill().unwrap();
+    other.engine.wait().unwrap();
+    assert!(!has_ended(hidden));
+    other.trail.end().unwrap();
+    let Some(group) = other.trail.group else {
+        println!("skipped: no control group may be made here");
+        return kill(hidden as i32);
+    };
+    assert!(has_ended(hidden));
+    assert!(!group.exists());
+}
+
+fn a_control_group_goes_with_its_run() {
+    let is_gone = |other: &Other| other.trail.group.as_ref().is_none_or(|path| !path.exists());
+    let mut ends_well = Other::new("hide");
+    drop(ends_well.engine.stdin.take());
+    ends_well.engine.wait().unwrap();
+    assert!(is_gone(&ends_well));
+    let mut is_killed = Other::new("hide");
+    is_killed.engine.kill().unwrap();
+    is_killed.engine.wait().unwrap();
+    eventually(2.0, || is_gone(&is_killed));
 }
 
 fn too_few_descriptors_mean_fewer_at_once() {

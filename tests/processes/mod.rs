@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use bstr::BString;
 use flow::event::{End, Usage};
-use flow::exec::local::{Local, Reports, Setup, new_mark};
+use flow::exec::local::{Group, Local, Reports, Setup, new_mark};
 use flow::exec::supervisor::fork;
-use flow::exec::{Executor, Report, Script, ScriptWay, Signal, Task, TaskId};
+use flow::exec::{Executor, Report, Script, ScriptWay, Signal, Task, TaskId, Trail};
 
 /// What became of a task, as far as it is known.
 #[derive(Debug, Default)]
@@ -39,6 +39,7 @@ pub struct World {
     pub reports: Reports,
     pub past: HashMap<TaskId, Past>,
     pub mark: String,
+    pub trail: Trail,
     n_tasks: u32,
 }
 
@@ -55,12 +56,18 @@ impl World {
     }
 
     pub fn with(setup: &Setup) -> Self {
-        let (local, reports) = fork().unwrap().open(setup).unwrap();
+        let group = Group::make();
+        let trail = Trail {
+            mark: setup.mark.clone(),
+            group: group.as_ref().map(|group| group.path().to_path_buf()),
+        };
+        let (local, reports) = fork().unwrap().open(setup, group).unwrap();
         World {
             local,
             reports,
             past: HashMap::new(),
             mark: setup.mark.clone(),
+            trail,
             n_tasks: 0,
         }
     }

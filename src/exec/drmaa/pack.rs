@@ -35,7 +35,7 @@ pub fn run(stem: &Path, supervisor: SupervisorHandle) -> anyhow::Result<()> {
         .open(with(".ends"))?;
     let folder = std::env::current_dir().context("find the current folder")?;
     let setup = Setup::new(folder.as_os_str().as_bytes(), new_mark()?);
-    let (mut local, mut reports) = supervisor.open(&setup)?;
+    let (mut local, mut reports) = supervisor.open(&setup, None)?;
     let (sender, inbox) = channel();
     std::thread::spawn(move || {
         while let Some(report) = reports.next() {

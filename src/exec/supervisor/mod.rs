@@ -23,7 +23,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::process::{Pid, Signal};
 
-use crate::exec::{Report, sys, wire};
+use crate::exec::{Report, group, sys, wire};
 
 /// The supervisor, as the engine holds it until it says what the run is like.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub fn fork() -> io::Result<SupervisorHandle> {
     }
     let (orders, orders_in) = UnixStream::pair()?;
     let (reports, reports_out) = UnixStream::pair()?;
+    let engine = rustix::process::getpid();
     match sys::fork()? {
         Some(pid) => Ok(SupervisorHandle {
             pid,
@@ -54,13 +55,18 @@ pub fn fork() -> io::Result<SupervisorHandle> {
         }),
         None => {
             drop((orders, reports));
-            supervise(orders_in, reports_out)
+            let status = supervise(orders_in, reports_out);
+            if rustix::process::getppid() != Some(engine) {
+                // Otherwise the engine does that.
+                group::end_own().ok();
+            }
+            sys::exit_now(status)
         }
     }
 }
 
-/// The supervisor's whole life.
-fn supervise(orders: UnixStream, reports: UnixStream) -> ! {
+/// The supervisor's whole life. Returns its exit status.
+fn supervise(orders: UnixStream, reports: UnixStream) -> i32 {
     sys::stay_small();
     sys::close_all_but(&[orders.as_raw_fd(), reports.as_raw_fd()]);
     // A session of its own, so that no terminal signals it; without it, blocked signals do.
@@ -70,11 +76,11 @@ fn supervise(orders: UnixStream, reports: UnixStream) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
     if let Err(error) = rustix::process::set_child_subreaper(Pid::from_raw(1)) {
         tell(&reports, &format!("this system has no subreapers: {error}"));
-        sys::exit_now(1);
+        return 1;
     }
     sys::silence();
     let (Ok(last), Ok(very_last)) = (reports.try_clone(), reports.try_clone()) else {
-        sys::exit_now(1);
+        return 1;
     };
     // A panic in any thread is the end: the engine ends the tasks, by their mark.
     std::panic::set_hook(Box::new(move |info| {
@@ -86,9 +92,9 @@ fn supervise(orders: UnixStream, reports: UnixStream) -> ! {
             &last,
             &format!("the process that runs the jobs has to stop: {error:#}"),
         );
-        sys::exit_now(1);
+        return 1;
     }
-    sys::exit_now(0)
+    0
 }
 
 /// The last words of a supervisor that cannot go on.
