@@ -3,7 +3,7 @@ import os
 import signal
 import time
 
-from harness.process import state_of, wait_for, wait_until
+from harness.process import stands_still, state_of, wait_for, wait_until
 from harness.story import scenario
 
 #: Writes its output in two steps; a grandchild takes the time between them.
@@ -157,8 +157,9 @@ def stopped(story, to_group):
         wait_until(lambda: state_of(engine.pid) == "T", 5)
         time.sleep(0.3)
         # On a busy machine one may be in the middle of a system call.
-        wait_until(lambda: all(state_of(pid) == "T" for pid in engine.strays()), 1.5)
-        itself, others = state_of(engine.pid), {pid: state_of(pid) for pid in engine.strays()}
+        wait_until(lambda: all(stands_still(pid) for pid in engine.strays()), 1.5)
+        itself = state_of(engine.pid)
+        others = {pid: "T" if stands_still(pid) else state_of(pid) for pid in engine.strays()}
         engine.send(signal.SIGCONT, to_group)
         status = engine.wait(30)
         story.holds("the engine stops", itself == "T", "the engine goes on")

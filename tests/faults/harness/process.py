@@ -30,6 +30,17 @@ def state_of(pid):
     return text[text.rindex(")") + 2]
 
 
+def stands_still(pid):
+    """Whether it is stopped, or is in the middle of a vfork, which only its stopped child can end."""
+    state = state_of(pid)
+    if state != "D":
+        return state == "T"
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return any(state_of(child) == "T" for child in children)
+    return False
+
+
 def command_of(pid):
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
