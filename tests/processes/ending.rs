@@ -1,5 +1,7 @@
 //! What is left behind, and what is told to end.
 
+use std::time::Duration;
+
 use flow::event::End;
 use flow::exec::{Executor, Signal};
 
@@ -35,6 +37,10 @@ pub const TESTS: &[Test] = &[
     (
         "suspended_processes_stand_still",
         suspended_processes_stand_still,
+    ),
+    (
+        "what_is_being_started_stands_still_before_that_is_told",
+        what_is_being_started_stands_still_before_that_is_told,
     ),
     (
         "suspended_processes_can_be_ended",
@@ -166,15 +172,36 @@ fn suspended_processes_stand_still() {
     };
     world.local.signal(None, Signal::Suspend).unwrap();
     eventually(5.0, are_stopped(true));
-    // What is started now stands still too.
-    let later = world.start(words(["sleep", "0"]));
-    world.wait_for(later, |past| past.pid.is_some());
+    // What is to be started now starts when all go on.
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made");
+    let later = world.start(words(["touch", made.to_str().unwrap()]));
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!made.exists());
     world.local.signal(None, Signal::Resume).unwrap();
     eventually(5.0, are_stopped(false));
     assert_eq!(world.end(later).end, Some(End::Exited(0)));
+    assert!(made.exists());
     world.signal(task, Signal::Terminate);
     assert_eq!(world.end(task).end, Some(End::Signaled(15)));
     assert_eq!(n_marked(&world.mark), 0);
+}
+
+fn what_is_being_started_stands_still_before_that_is_told() {
+    for _ in 0..20 {
+        let mut world = World::new();
+        let tasks: Vec<_> = (0..3)
+            .map(|_| world.start(words(["sleep", "300"])))
+            .collect();
+        world.local.signal(None, Signal::Suspend).unwrap();
+        while !world.is_suspended {
+            world.step();
+        }
+        for task in tasks {
+            let pid = world.past[&task].pid.expect("it has started");
+            eventually(1.0, || status(pid, "State").unwrap().starts_with('T'));
+        }
+    }
 }
 
 fn suspended_processes_can_be_ended() {

@@ -40,6 +40,8 @@ pub struct World {
     pub past: HashMap<TaskId, Past>,
     pub mark: String,
     pub trail: Trail,
+    /// All stand still, as was asked.
+    pub is_suspended: bool,
     n_tasks: u32,
 }
 
@@ -68,6 +70,7 @@ impl World {
             past: HashMap::new(),
             mark: setup.mark.clone(),
             trail,
+            is_suspended: false,
             n_tasks: 0,
         }
     }
@@ -108,7 +111,7 @@ impl World {
                 past.leftovers = leftovers;
                 past.writing = writing;
             }
-            Report::Suspended => {}
+            Report::Suspended => self.is_suspended = true,
             Report::Lost(why) => panic!("{why}"),
             other => panic!("{other:?}"),
         }

@@ -55,7 +55,8 @@ pub struct Supervisor {
     /// Whether an orphan has ended since its task was looked at.
     pub has_lost_orphan: bool,
     timers: BTreeSet<(Instant, TaskId)>,
-    /// Tasks that wait for what the machine lacks at the moment, and when one is tried again.
+    /// Tasks that wait for what the machine lacks at the moment, or until all go on, and when one is
+    /// tried again.
     pub held: VecDeque<Request>,
     pub retry_at: Option<Instant>,
     pub starved_since: Option<Instant>,
@@ -63,6 +64,8 @@ pub struct Supervisor {
     pub stalled: Vec<TaskId>,
     /// Whether all tasks are suspended, those to come included.
     pub is_suspended: bool,
+    /// That they are is to be told, by then at the latest.
+    pub tell_suspended_by: Option<Instant>,
     /// For one read. Empty while orders are obeyed, which never reads output.
     pub scratch: Box<[u8]>,
 }
@@ -150,6 +153,7 @@ impl Supervisor {
             starved_since: None,
             stalled: Vec::new(),
             is_suspended: false,
+            tell_suspended_by: None,
             scratch,
         })
     }
@@ -216,6 +220,7 @@ impl Supervisor {
                 self.take_results();
             }
             self.run_timers();
+            self.tell_suspended();
         }
     }
 

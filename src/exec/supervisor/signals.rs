@@ -17,6 +17,9 @@ use crate::exec::{Report, Signal, TaskId};
 /// How long this process tries to end all others when the engine is gone.
 const LAST_TRIES: Duration = Duration::from_secs(10);
 
+/// How long what is being started holds up that all stand still.
+const SOON: Duration = Duration::from_secs(1);
+
 /// To a process group whose leader has not been reaped, so that the number is still its own.
 fn signal_group(leader: i32, signal: Os) {
     if let Some(pid) = Pid::from_raw(leader) {
@@ -33,8 +36,11 @@ impl Supervisor {
             Some(task) => vec![task],
             None => {
                 match signal {
-                    Signal::Suspend => self.is_suspended = true,
-                    Signal::Resume => self.is_suspended = false,
+                    Signal::Suspend => {
+                        self.is_suspended = true;
+                        self.tell_suspended_by = Some(Instant::now() + SOON);
+                    }
+                    Signal::Resume => self.resume_starting(),
                     Signal::Terminate | Signal::Kill => {}
                 }
                 self.tasks(|_| true)
@@ -50,9 +56,25 @@ impl Supervisor {
         for task in tasks {
             self.send(task, signal, &mut all);
         }
-        if task.is_none() && signal == Signal::Suspend {
+        if task.is_none() {
+            self.tell_suspended();
+        }
+    }
+
+    /// Reports that all stand still, as was asked, once what was being started then does.
+    pub fn tell_suspended(&mut self) {
+        let is_due = |by: &mut Instant| !self.spawners.has_open() || *by <= Instant::now();
+        if self.tell_suspended_by.take_if(is_due).is_some() {
             self.outbox.put(&Report::Suspended);
         }
+    }
+
+    /// Lets what was held back start.
+    fn resume_starting(&mut self) {
+        self.is_suspended = false;
+        self.tell_suspended_by = None;
+        self.starved_since = None;
+        self.release(usize::MAX);
     }
 
     /// Signals a task's group; whether there is more to do.

@@ -25,7 +25,7 @@ pub const ENDED_EARLY: &str = "it was told to end before it had started";
 
 impl Supervisor {
     pub fn submit(&mut self, request: Request) {
-        if self.held.is_empty() {
+        if self.held.is_empty() && !self.is_suspended {
             self.spawners.submit(request);
         } else {
             self.held.push_back(request);
@@ -142,8 +142,12 @@ impl Supervisor {
         }
     }
 
-    /// Tries some of the tasks that were held back.
+    /// Tries some of the tasks that were held back, unless all stand still.
     pub fn release(&mut self, most: usize) {
+        if self.is_suspended {
+            self.retry_at = None;
+            return;
+        }
         for _ in 0..most {
             let Some(request) = self.held.pop_front() else {
                 break;
