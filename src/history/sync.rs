@@ -22,16 +22,18 @@ pub struct Syncer {
 }
 
 impl Syncer {
-    pub fn start(file: File) -> Syncer {
+    /// Fails where no thread or descriptor is to be had, which may pass.
+    pub fn start(file: &File) -> io::Result<Syncer> {
+        let file = file.try_clone()?;
         let (wishes, wished) = sync_channel(1);
         let is_wished = Arc::new(AtomicBool::new(false));
         let shared = is_wished.clone();
-        let thread = std::thread::spawn(move || serve(&file, &wished, &shared));
-        Syncer {
+        let thread = std::thread::Builder::new().name("sync".into());
+        Ok(Syncer {
             wishes,
             is_wished,
-            thread,
-        }
+            thread: thread.spawn(move || serve(&file, &wished, &shared))?,
+        })
     }
 
     /// Something was written.
@@ -77,7 +79,7 @@ mod tests {
     fn an_error_ends_the_thread_and_is_told() {
         // What cannot be synced: the kernel says so of a pipe.
         let (reader, _writer) = rustix::pipe::pipe().unwrap();
-        let syncer = Syncer::start(File::from(reader));
+        let syncer = Syncer::start(&File::from(reader)).unwrap();
         assert!(!syncer.has_ended());
         syncer.is_needed();
         let began = Instant::now();
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_end_does_not_wait_for_the_pause() {
-        let syncer = Syncer::start(tempfile::tempfile().unwrap());
+        let syncer = Syncer::start(&tempfile::tempfile().unwrap()).unwrap();
         (0..1000).for_each(|_| syncer.is_needed());
         let began = Instant::now();
         syncer.finish().unwrap();

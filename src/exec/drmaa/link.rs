@@ -56,7 +56,8 @@ impl Link {
         // It reads at once, whatever the library does; one that was stopped must not stop the run.
         own.set_write_timeout(Some(Duration::from_secs(5)))?;
         let stream = own.try_clone()?;
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("answers".into());
+        thread.spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 let Ok(answer) = serde_json::from_slice::<Answer>(&line) else {
                     break;
@@ -66,7 +67,7 @@ impl Link {
                 }
             }
             inbox.send(In::Hangup(n)).ok();
-        });
+        })?;
         Ok(Link { child, stream: own })
     }
 

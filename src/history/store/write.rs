@@ -163,8 +163,12 @@ impl Store {
 
     /// Something was written that has to reach the disk. A run that writes nothing needs no thread.
     fn is_needed(&mut self) {
-        if let Some(file) = self.unsynced.take() {
-            self.syncer = Some(Syncer::start(file));
+        // Where it cannot be started now it is tried again after the next write.
+        if let Some(file) = &self.unsynced
+            && let Ok(syncer) = Syncer::start(file)
+        {
+            self.syncer = Some(syncer);
+            self.unsynced = None;
         }
         if let Some(syncer) = &self.syncer {
             syncer.is_needed();
@@ -184,8 +188,9 @@ impl Store {
     /// The run ends: all of it is on the disk.
     pub(super) fn end(&mut self) -> anyhow::Result<()> {
         self.write_waiting()?;
+        let has_begun = std::mem::take(&mut self.has_begun);
         if let Some(writer) = &mut self.writer
-            && std::mem::take(&mut self.has_begun)
+            && has_begun
         {
             let appended = writer.append([&[ENDED][..]]);
             appended.with_context(|| format!("write `{}`", self.path.display()))?;
@@ -193,11 +198,11 @@ impl Store {
                 syncer.is_needed();
             }
         }
+        let context = || format!("write `{}`", self.path.display());
         match (self.syncer.take(), self.unsynced.take()) {
-            (Some(syncer), _) => {
-                let ended = syncer.finish();
-                ended.with_context(|| format!("write `{}`", self.path.display()))?;
-            }
+            (Some(syncer), _) => syncer.finish().with_context(context)?,
+            // There was no thread for it.
+            (None, Some(file)) if has_begun => file.sync_data().with_context(context)?,
             // A new file was synced when it was made.
             (None, Some(_)) if self.is_other => {}
             _ => return Ok(()),
