@@ -45,9 +45,14 @@ impl Engine<'_> {
 
     /// A job ends without ever having started.
     pub(super) fn never_started(&mut self, idx: JobIdx, status: Status) {
-        let Some(job) = self.job_of(idx) else { return };
-        self.give_back(job);
-        self.emit_unstarted(job, status);
+        match self.nodes[idx] {
+            Node::Job(job) => {
+                self.give_back(job);
+                self.emit_unstarted(job, status);
+            }
+            Node::Then(rule) if status == Status::Cancelled => self.then_cancelled(rule),
+            Node::Then(_) | Node::Barrier(_) => {}
+        }
     }
 
     pub(super) fn emit_unstarted(&mut self, job: JobId, status: Status) {

@@ -94,14 +94,26 @@ impl Engine<'_> {
         }
     }
 
-    /// The rule's jobs are done, as far as this run makes them.
-    pub(super) fn start_then(&mut self, idx: JobIdx, rule: RuleId) {
+    /// Whether all jobs of a rule are done, and what it does then is not.
+    fn is_due(&self, rule: RuleId) -> bool {
         let jobs = self.plan.jobs_of(rule);
         let mut verdicts = jobs.iter().map(|job| self.judge.verdict(*job));
-        let is_whole = !jobs.is_empty()
+        !jobs.is_empty()
             && self.plan.is_complete(rule)
-            && verdicts.all(|verdict| verdict == Verdict::Fresh);
-        if !is_whole || !self.owed.is_owed(&self.context.workflow.rules[rule].name) {
+            && verdicts.all(|verdict| verdict == Verdict::Fresh)
+            && self.owed.is_owed(&self.context.workflow.rules[rule].name)
+    }
+
+    /// The run ends before it: it stays owed, so not all was done.
+    pub(super) fn then_cancelled(&mut self, rule: RuleId) {
+        if self.is_due(rule) {
+            self.then_finished(rule, Status::Cancelled, None, None, BString::default());
+        }
+    }
+
+    /// The rule's jobs are done, as far as this run makes them.
+    pub(super) fn start_then(&mut self, idx: JobIdx, rule: RuleId) {
+        if !self.is_due(rule) {
             return self.end_then(idx, sched::End::Ok);
         }
         self.emit(EventKind::JobStarted {
