@@ -400,6 +400,39 @@ originate one -> a
 }
 
 #[test]
+fn where_contents_count_an_input_that_only_looks_the_same_is_another() {
+    let workflow = "\
+merge copy: ./in -> out
+    echo {output} >> ran; cp {input} {output}; until test -e go; do sleep 0.02; done
+";
+    for (level, n_runs, expected) in [("1", 1, "old\n"), ("4", 2, "new\n")] {
+        let Some(cluster) = Cluster::new(workflow, "") else {
+            return;
+        };
+        let input = cluster.project.path("in");
+        cluster.project.write("in", "old\n");
+        let mut first = cluster.start(&["--checksum-level", level]);
+        wait_until("the job", || cluster.project.has("out"));
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let modified = fs::metadata(&input).unwrap().modified().unwrap();
+        cluster.project.write("in", "new\n");
+        fs::File::options()
+            .write(true)
+            .open(&input)
+            .unwrap()
+            .set_modified(modified)
+            .unwrap();
+        let second = cluster.start(&["--checksum-level", level]);
+        std::thread::sleep(Duration::from_millis(300));
+        cluster.go();
+        end(second).expect(0);
+        assert_eq!(cluster.ran().len(), n_runs, "level {level}");
+        assert_eq!(cluster.project.read("out"), expected, "level {level}");
+    }
+}
+
+#[test]
 fn a_run_goes_on_without_its_terminal() {
     let Some(cluster) = Cluster::new(&waiting(), "") else {
         return;

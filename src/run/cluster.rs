@@ -193,15 +193,23 @@ impl Engine<'_> {
         }))
     }
 
+    /// What the inputs of a job look like. Where contents count, other files that look the same differ
+    /// in it too.
     fn inputs_print(&self, job: JobId, inputs: &[Option<Stat>]) -> u64 {
         let paths = self.plan.inputs(job).iter();
+        let counts_contents = self.counts_contents(job);
         let mut text = Vec::new();
         for (path, stat) in paths.zip(inputs) {
-            text.extend_from_slice(self.plan.path(*path));
+            let path = self.plan.path(*path);
+            text.extend_from_slice(path);
             text.push(0);
             if let Some(stat) = stat {
                 text.extend(stat.size.to_le_bytes());
                 text.extend(stat.modified.0.to_le_bytes());
+            }
+            if counts_contents && let Ok(Some((_, identity))) = self.store.disk().identify(path) {
+                text.extend(identity.inode.to_le_bytes());
+                text.extend(identity.changed.0.to_le_bytes());
             }
         }
         number(&text)
