@@ -5,23 +5,23 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::getpgrp;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
+use super::inbox::Sender;
 use crate::run::{Interrupt, Msg};
 use crate::ui::human;
 
 /// Asks whoever sits at the terminal.
 pub struct Choose {
-    inbox: Sender<Msg>,
+    inbox: Sender,
     keys: Option<Keys>,
 }
 
 impl Choose {
-    pub fn new(inbox: Sender<Msg>) -> Choose {
+    pub fn new(inbox: Sender) -> Choose {
         Choose { inbox, keys: None }
     }
 

@@ -27,6 +27,7 @@ mod hands;
 mod helpers;
 mod history;
 mod hold;
+mod inbox;
 mod list;
 mod log;
 mod look;

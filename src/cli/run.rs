@@ -8,13 +8,13 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::mpsc;
 
 use anyhow::Context as _;
 
 use super::choose::Choose;
 use super::cluster::Setting;
 use super::hold::{Held, hold};
+use super::inbox::{Hearing, inbox};
 use super::machine::processors;
 use super::open::{Opened, Terminal, state_path};
 use super::options::{EventsTo, OnFailure, Progress, RunOptions};
@@ -34,7 +34,7 @@ use crate::history::{self, Anchor, Owed, OwedFile};
 use crate::pattern::Listing;
 use crate::plan::want::Wanted;
 use crate::plan::{Context, Plan};
-use crate::run::{self, Hands, Interrupt, MachineClock, Msg, Setup, Sink, Summary};
+use crate::run::{self, Hands, Interrupt, Msg, Setup, Sink, Summary};
 use crate::stale::Judge;
 use crate::ui::{Detail, Lines, LinesOptions};
 use crate::workflow::Workflow;
@@ -130,10 +130,10 @@ pub fn run(
         wanted,
         judge,
     } = judged;
-    let (sender, inbox) = mpsc::channel();
+    let (sender, inbox) = inbox().context("make the inbox of the run")?;
     let id = holder.id.clone();
     let is_idle = hands.is_none() && !may_start(&opened.workflow, &plan, &wanted, &judge, &owed);
-    let (mut listening, mut supervisor) = (None, None);
+    let (mut listening, mut supervisor, mut heard) = (None, None, None);
     let mut terminal = opened.terminal;
     let mut run_options = run_options(&options, &opened, is_idle);
     let executor: Box<dyn Executor> = if is_idle {
@@ -154,7 +154,8 @@ pub fn run(
             anstream::eprintln!("note: nobody can ask this run what it does: {error}");
         }
         listening = Some(started);
-        signals::start(reports, sender.clone())?;
+        signals::start(sender.clone())?;
+        heard = Some(reports);
         let executor: Box<dyn Executor> = if options.cluster.is_used {
             let is_remote = disk.is_remote(b".");
             let (settings, cluster) = cluster::settings(
@@ -206,7 +207,7 @@ pub fn run(
         owed: Box::new(owed),
         executor,
         inbox,
-        clock: Box::new(MachineClock::start()),
+        clock: Box::new(Hearing::start(sender, heard)),
         sinks,
         log: Box::new(Writer::new(&opened.state, id)),
         fence: Box::new(move || {

@@ -1,13 +1,14 @@
 //! Tasks as processes of this machine, run by the supervisor: the engine's ends of the streams.
 //!
 //! [`Local`] writes orders, from one thread, with blocking calls; [`Reports`] reads what comes back,
-//! on a thread of its own or in an async runtime. The supervisor takes orders whether or not its
+//! when it is there, by waiting for it, or in an async runtime. The supervisor takes orders whether or not its
 //! reports are read, so a write waits only for the supervisor, never for the engine itself.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -245,19 +246,35 @@ impl Reports {
     #[expect(clippy::should_implement_trait, reason = "as AsyncReports has it")]
     pub fn next(&mut self) -> Option<Report> {
         while !self.frames.is_over {
-            if let Some(report) = self.frames.next() {
+            if let Some(report) = self.frames.next().or_else(|| self.receive()) {
                 return Some(report);
-            }
-            let stream = &mut self.stream;
-            let spare = self.frames.spare();
-            let result = rustix::io::retry_on_intr(|| {
-                rustix::io::read(&*stream, rustix::buffer::spare_capacity(spare))
-            });
-            if let Some(lost) = self.frames.no_more(result.map_err(io::Error::from)) {
-                return Some(lost);
             }
         }
         None
+    }
+
+    /// Reads once, which waits only where nothing has come, and tells of all that is there whole.
+    pub fn read(&mut self, mut told: impl FnMut(Report)) {
+        self.receive().into_iter().for_each(&mut told);
+        self.take_whole(told);
+    }
+
+    /// Tells of reports that have been read already.
+    pub fn take_whole(&mut self, mut told: impl FnMut(Report)) {
+        while !self.frames.is_over
+            && let Some(report) = self.frames.next()
+        {
+            told(report);
+        }
+    }
+
+    /// One read; what to report when it was the last one.
+    fn receive(&mut self) -> Option<Report> {
+        let spare = self.frames.spare();
+        let result = rustix::io::retry_on_intr(|| {
+            rustix::io::read(&self.stream, rustix::buffer::spare_capacity(spare))
+        });
+        self.frames.no_more(result.map_err(io::Error::from))
     }
 
     /// For a tokio runtime, inside which this must be called.
@@ -267,6 +284,13 @@ impl Reports {
             stream: tokio::net::UnixStream::from_std(self.stream)?,
             frames: self.frames,
         })
+    }
+}
+
+/// Readable when there is something to read.
+impl AsFd for Reports {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

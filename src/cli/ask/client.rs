@@ -130,10 +130,11 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
     use std::path::PathBuf;
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::mpsc::Receiver;
 
     use super::*;
     use crate::cli::ask::listen::{self, Listening};
+    use crate::cli::inbox::inbox;
     use crate::run::Msg;
     use crate::run::ask::{Ask, Ending, How};
 
@@ -155,7 +156,7 @@ mod tests {
 
     fn listening(state: &Path, owner: u32) -> Listening {
         std::fs::create_dir_all(state).unwrap();
-        let (sender, inbox) = channel();
+        let (sender, inbox) = inbox().unwrap();
         run(inbox);
         listen::start(state, Holder::this("run", 1, "id"), owner, sender).unwrap()
     }

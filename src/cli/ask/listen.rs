@@ -8,13 +8,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{NAME, Request, Response, SCHEMA, address, peer, read_line, write_line};
+use crate::cli::inbox::Sender;
 use crate::history::Holder;
 use crate::run::Msg;
 use crate::run::ask::Ask;
@@ -85,12 +86,7 @@ impl Drop for Listening {
 
 /// Listens for `owner` in the state folder, which must be held. Whatever bears the socket's name
 /// there was left by a run that is dead.
-pub fn start(
-    state: &Path,
-    holder: Holder,
-    owner: u32,
-    inbox: Sender<Msg>,
-) -> io::Result<Listening> {
+pub fn start(state: &Path, holder: Holder, owner: u32, inbox: Sender) -> io::Result<Listening> {
     let path = state.join(NAME);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -121,13 +117,7 @@ fn bind(state: &Path) -> io::Result<UnixListener> {
 }
 
 /// Ends with the process.
-fn accept(
-    listener: &UnixListener,
-    holder: &Holder,
-    owner: u32,
-    inbox: &Sender<Msg>,
-    open: &Arc<Open>,
-) {
+fn accept(listener: &UnixListener, holder: &Holder, owner: u32, inbox: &Sender, open: &Arc<Open>) {
     loop {
         let Ok((stream, _)) = listener.accept() else {
             // No descriptor is free, most likely: that passes.
@@ -152,7 +142,7 @@ fn accept(
 }
 
 /// One question, one answer.
-fn serve(mut stream: UnixStream, run: Holder, inbox: &Sender<Msg>) -> io::Result<()> {
+fn serve(mut stream: UnixStream, run: Holder, inbox: &Sender) -> io::Result<()> {
     let until = || Instant::now() + ON_THE_WAY;
     let Some(line) = read_line(&mut stream, LONGEST, until())? else {
         return Ok(());
