@@ -55,6 +55,8 @@ pub struct Supervisor {
     /// Whether an orphan has ended since its task was looked at.
     pub has_lost_orphan: bool,
     timers: BTreeSet<(Instant, TaskId)>,
+    /// When what the spawners have started is looked for, if nothing has happened by then.
+    pub look_at: Option<Instant>,
     /// Tasks that wait for what the machine lacks at the moment, or until all go on, and when one is
     /// tried again.
     pub held: VecDeque<Request>,
@@ -148,6 +150,7 @@ impl Supervisor {
             orphans: HashMap::new(),
             has_lost_orphan: false,
             timers: BTreeSet::new(),
+            look_at: None,
             held: VecDeque::new(),
             retry_at: None,
             starved_since: None,
@@ -176,10 +179,12 @@ impl Supervisor {
             let has_more = !self.stalled.is_empty() && self.outbox.has_room();
             let soon = has_more.then(Instant::now);
             // What was started is looked for by then at the latest: its pipe is to be read.
-            let started = self.spawners.has_open();
-            let started = started.then(|| Instant::now() + FIRST_READ);
+            if self.spawners.has_open() {
+                self.look_at
+                    .get_or_insert_with(|| Instant::now() + FIRST_READ);
+            }
             let next = next.into_iter().chain(self.retry_at);
-            let next = next.chain(soon).chain(started).min();
+            let next = next.chain(soon).chain(self.look_at).min();
             let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
             let timeout = timeout.map(|time| time.try_into().expect("a timer is not far off"));
             events.clear();
@@ -216,7 +221,7 @@ impl Supervisor {
             }
             if is_child_news {
                 self.reap();
-            } else {
+            } else if self.look_at.is_some_and(|at| at <= Instant::now()) {
                 self.take_results();
             }
             self.run_timers();
@@ -290,6 +295,7 @@ impl Supervisor {
             let is_due = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
             let (read, look) = (is_due(&mut job.read_at), is_due(&mut job.look_at));
             if read {
+                self.outbox.send_all();
                 self.read_output(task);
             }
             if look {
@@ -301,7 +307,7 @@ impl Supervisor {
 
     /// Has the loop told when the engine takes more, while something waits for that.
     fn watch_outbox(&mut self) -> anyhow::Result<()> {
-        let wanted = !self.outbox.is_empty();
+        let wanted = self.outbox.is_stuck();
         if wanted != self.is_outbox_watched {
             let flags = if wanted {
                 EventFlags::OUT

@@ -11,7 +11,8 @@ use crate::exec::supervisor::serve::Supervisor;
 use crate::exec::supervisor::spawners::{Outcome, Request, words};
 use crate::exec::{Report, Signal, TaskId};
 
-/// A task that ends before this never has its pipe watched: it is read once, at the end.
+/// A task that ends before this never has its pipe watched, which is read once, at the end; and that
+/// it has started is told together with that.
 pub const FIRST_READ: Duration = Duration::from_millis(10);
 
 /// How long tasks are held back before one is tried again, when nothing ends.
@@ -43,6 +44,7 @@ impl Supervisor {
 
     /// Takes note of what the spawners have done.
     pub fn take_results(&mut self) {
+        self.look_at = None;
         if !self.spawners.has_open() {
             return;
         }
@@ -78,7 +80,7 @@ impl Supervisor {
                 self.by_pid.insert(pid, task);
                 // Where the kernel keeps no list of adopted processes, it may have looked like one.
                 self.orphans.remove(&pid);
-                self.outbox.put(&Report::Started {
+                self.outbox.put_by_the_way(&Report::Started {
                     task,
                     pid: pid as u32,
                 });
@@ -102,7 +104,7 @@ impl Supervisor {
                 status,
                 began,
             } => {
-                self.outbox.put(&Report::Started {
+                self.outbox.put_by_the_way(&Report::Started {
                     task,
                     pid: pid as u32,
                 });
