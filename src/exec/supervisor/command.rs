@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 
+use bstr::ByteSlice;
+
 use crate::exec::procs::MARK;
 use crate::exec::supervisor::orders::{Text, memory_file};
 use crate::exec::sys::{self, Launch};
@@ -87,15 +89,29 @@ fn name_of(entry: &CStr) -> &[u8] {
 }
 
 /// The files to try for `program`, as a shell does; but never by way of an empty or relative
-/// folder, which would find what happens to lie where the task runs.
-fn programs(program: &CStr, path: &[u8]) -> Vec<CString> {
-    if program.to_bytes().contains(&b'/') {
-        return vec![program.to_owned()];
+/// folder, which would find what happens to lie where the task runs. Each ends with a NUL.
+fn programs(program: &CStr, path: &[u8]) -> Vec<u8> {
+    let program = program.to_bytes_with_nul();
+    if program.contains(&b'/') {
+        return program.to_vec();
     }
-    path.split(|byte| *byte == b':')
-        .filter(|folder| folder.starts_with(b"/"))
-        .filter_map(|folder| CString::new([folder, b"/", program.to_bytes()].concat()).ok())
-        .collect()
+    let folders = path.split_str(b":");
+    let folders = folders.filter(|folder| folder.starts_with(b"/"));
+    let mut programs = Vec::with_capacity(path.len() + 16 * program.len());
+    for part in folders.flat_map(|folder| [folder, b"/", program]) {
+        programs.extend_from_slice(part);
+    }
+    programs
+}
+
+/// The strings that end with the NULs of `bytes`.
+fn strings(mut bytes: &[u8]) -> Vec<&CStr> {
+    let mut strings = Vec::with_capacity(16);
+    while let Ok(string) = CStr::from_bytes_until_nul(bytes) {
+        strings.push(string);
+        bytes = &bytes[string.count_bytes() + 1..];
+    }
+    strings
 }
 
 /// What a program gets besides the words of its order.
@@ -210,10 +226,9 @@ fn with_words<T>(
     let path = env.iter().rfind(|entry| name_of(entry) == b"PATH");
     let path = path.map_or(PATH, |entry| &entry.to_bytes()["PATH=".len()..]);
     let programs = programs(argv[0], path);
-    let programs: Vec<&CStr> = programs.iter().map(CString::as_c_str).collect();
     let dir = strings.dir();
     launch(&Launch {
-        programs: &programs,
+        programs: &self::strings(&programs),
         argv,
         env: &env,
         dir: (!dir.is_empty()).then_some(dir),
@@ -228,8 +243,8 @@ mod tests {
     #[test]
     fn only_absolute_folders_are_searched() {
         let found = programs(c"ls", b":/bin::.:bin:/usr/bin");
-        assert_eq!(found, [c"/bin/ls", c"/usr/bin/ls"].map(CStr::to_owned));
-        assert_eq!(programs(c"./x", b"/bin"), [c"./x".to_owned()]);
+        assert_eq!(strings(&found), [c"/bin/ls", c"/usr/bin/ls"]);
+        assert_eq!(strings(&programs(c"./x", b"/bin")), [c"./x"]);
     }
 
     #[test]

@@ -196,7 +196,12 @@ impl Spawners {
             // With the first thread there, one more is a matter of speed only.
             let _ = self.add_thread(&mut queue);
         }
-        self.shared.wanted.notify_one();
+        let is_any_idle = queue.n_idle > 0;
+        // The thread that wakes up is to find the queue unlocked.
+        drop(queue);
+        if is_any_idle {
+            self.shared.wanted.notify_one();
+        }
     }
 
     /// Takes back a request that no thread has taken yet.
