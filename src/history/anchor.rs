@@ -11,6 +11,10 @@ use anyhow::{Context, bail};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
+fn identity(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev, stat.st_ino)
+}
+
 /// The state folder and its place, which is known from the workflow's folder: that may move.
 #[derive(Debug)]
 pub struct Anchor {
@@ -18,6 +22,8 @@ pub struct Anchor {
     /// From `base`, or from the root.
     path: PathBuf,
     folder: OwnedFd,
+    /// What the folder was known by when it was opened: one call is enough where it still is.
+    identity: (u64, u64),
     /// What stands in its place only leads to it.
     is_link: bool,
 }
@@ -29,10 +35,12 @@ impl Anchor {
         let base = fs::open(base, flags, Mode::empty())?;
         let folder = fs::openat(&base, path, flags, Mode::empty())?;
         let found = fs::statat(&base, path, AtFlags::SYMLINK_NOFOLLOW)?;
+        let identity = identity(&fs::fstat(&folder)?);
         Ok(Anchor {
             base,
             path: path.into(),
             folder,
+            identity,
             is_link: fs::FileType::from_raw_mode(found.st_mode).is_symlink(),
         })
     }
@@ -41,9 +49,12 @@ impl Anchor {
     pub fn hold(&self) -> anyhow::Result<Option<String>> {
         let shown = self.path.display();
         let context = || format!("look for the state folder `{shown}`");
-        let identity = |stat: &Stat| (stat.st_dev, stat.st_ino);
+        let found = fs::statat(&self.base, &self.path, AtFlags::empty());
+        if found.is_ok_and(|found| identity(&found) == self.identity) {
+            return Ok(None);
+        }
         let held = fs::fstat(&self.folder).with_context(context)?;
-        let is_replaced = match fs::statat(&self.base, &self.path, AtFlags::empty()) {
+        let is_replaced = match found {
             Ok(found) if identity(&found) == identity(&held) => return Ok(None),
             Ok(_) => true,
             Err(Errno::NOENT | Errno::NOTDIR) => false,

@@ -95,9 +95,12 @@ const NO_HASH: Hash = [0; 16];
 
 /// Appends what `fill` writes, with its length before it.
 fn section(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = Vec::new();
-    fill(&mut bytes);
-    put_text(out, &bytes);
+    let start = out.len();
+    fill(out);
+    let end = out.len();
+    put(out, (end - start) as u64);
+    let n_length = out.len() - end;
+    out[start..].rotate_right(n_length);
 }
 
 impl<'a> Past<'a> {

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::given::Gpus;
 use super::late::Left;
 use super::temp::Temps;
@@ -75,12 +77,12 @@ impl<'a> Engine<'a> {
             then_nodes: Vec::new(),
             thens: HashMap::new(),
             overtaken: HashSet::new(),
-            running: HashMap::new(),
+            running: FxHashMap::default(),
             tried: HashMap::new(),
             errands: HashMap::new(),
-            aside: HashMap::new(),
+            aside: FxHashMap::default(),
             before: HashMap::new(),
-            made_folders: HashSet::new(),
+            made_folders: FxHashSet::default(),
             temps: Temps::default(),
             is_outdated: false,
             n_tasks: 0,

@@ -33,10 +33,12 @@ mod tests;
 pub mod touch;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dense::{Id, Table};
 use crate::disk::{Stat, Time};
@@ -259,16 +261,16 @@ struct Engine<'a> {
     thens: HashMap<RuleId, JobIdx>,
     /// Rules of which a job has run since their `then` began: it stays owed.
     overtaken: HashSet<RuleId>,
-    running: HashMap<TaskId, Running>,
+    running: FxHashMap<TaskId, Running>,
     /// Tries that have failed and wait to be repeated.
     tried: HashMap<JobIdx, retry::Tried>,
     /// Commands beside the jobs' recipes that run.
     errands: HashMap<TaskId, errand::Errand>,
     /// Old outputs of jobs that have begun and not ended for good.
-    aside: HashMap<JobId, outputs::Aside>,
+    aside: FxHashMap<JobId, outputs::Aside>,
     /// What a split's globs matched before it began, with what was seen.
     before: HashMap<JobId, HashMap<BString, Stat>>,
-    made_folders: HashSet<BString>,
+    made_folders: FxHashSet<BString>,
     temps: temp::Temps,
     /// What this run has made asks for more than it had planned.
     is_outdated: bool,
@@ -340,7 +342,9 @@ impl Engine<'_> {
     fn place(&self, rule: RuleId) -> String {
         let span = self.context.workflow.rules[rule].span;
         let (line, _) = self.sources.line_column(span);
-        format!("{}:{line}", self.sources.get(span.file).name)
+        let mut place = self.sources.get(span.file).name.clone();
+        write!(place, ":{line}").expect("a string takes all");
+        place
     }
 
     fn paths(&self, paths: &[crate::plan::PathId]) -> Vec<BString> {

@@ -6,7 +6,7 @@
 //! than the output, it lies beside the output under a hidden name.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Write};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -71,7 +71,9 @@ impl<'d> Store<'d> {
 
     /// The folder that try number `n` of this run may call its own.
     pub fn tmp(&self, n: u32) -> BString {
-        format!("{}/tmp/{}/{n}", self.state, self.run).into()
+        let mut tmp = [&self.state[..], b"/tmp/", self.run.as_bytes(), b"/"].concat();
+        write!(tmp, "{n}").expect("a vector takes all");
+        tmp.into()
     }
 
     /// Moves the outputs of a job that are there aside. On an error all is as before.
