@@ -46,6 +46,8 @@ cat tests/corpus/*/*.flow | LC_ALL=C awk -v out="$out" '
         save("state", "o\036 o 1 2 3\na\nb\nc\n\036 f 1 1 0\na\n")
         save("state", "h{\"schema\":1,\"command\":\"run\",\"pid\":7,\"started\":8,\"host\":\"h\",\"machine\":\"m n\",\"since\":\"s\",\"id\":\"i\"}\n")
         save("state", "l1234 000000000000004d\n")
+        save("state", "m6f6f6f6f6f6f6f6f6f6f6f6f\n/sys/fs/cgroup/flow-6f6f6f6f6f6f6f6f6f6f6f6f")
+        save("state", "aout/a.txt")
         save("records", "out/a b\nin/\303\244\nlast lines\ntrim")
         save("records", "\001\002\003\004\005\001\005\001s\003a b\001\005\001a\002\003\001\005\001b\002\003")
     }'

@@ -9,9 +9,10 @@ use flow::event::Usage;
 use flow::exec::drmaa::journal::Left;
 use flow::exec::drmaa::pack;
 use flow::exec::drmaa::record::Record;
-use flow::exec::{Report, wire};
+use flow::exec::{Report, Trail, wire};
 use flow::history::extent::Extent;
 use flow::history::{Holder, notes, output};
+use flow::run::note::Note;
 use flow_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
@@ -101,6 +102,16 @@ fuzz_target!(|data: &[u8]| {
         b'o' => check_output(rest),
         b'h' => {
             bounded("holder", rest.len(), || Holder::parse(rest));
+        }
+        b'a' => {
+            if let Some(note) = bounded("note", rest.len(), || Note::parse(rest)) {
+                assert_eq!(note.to_bytes(), rest);
+            }
+        }
+        b'm' => {
+            if let Some(trail) = bounded("mark", rest.len(), || Trail::parse(rest)) {
+                assert_eq!(Trail::parse(&trail.to_bytes()), Some(trail));
+            }
         }
         b'n' => {
             if let Some((_, key, value)) = notes::unpack(rest) {

@@ -17,6 +17,7 @@ mod errand;
 mod given;
 mod guard;
 mod late;
+pub mod note;
 pub mod outputs;
 mod render;
 mod retry;

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::note::Note;
 use super::trash;
 use crate::disk::{Disk, DiskMut};
 use crate::history::{History, LastTry};
@@ -128,8 +129,9 @@ impl<'d> Store<'d> {
     }
 
     fn write_note(&self, note: &[u8], output: &[u8], place: &[u8], job: &[u8]) -> io::Result<()> {
-        self.disk
-            .write_file(note, &[output, b"\0", place, b"\0", job].concat())
+        let [output, place, job] = [output, place, job].map(BString::from);
+        let text = Note { output, place, job }.to_bytes();
+        self.disk.write_file(note, &text)
     }
 
     /// A hidden name in the same folder.
@@ -203,7 +205,7 @@ impl<'d> Store<'d> {
             for name in self.names(&folder)? {
                 let note = [&folder[..], b"/", &name[..]].concat();
                 if !kept.is_empty()
-                    && let Some((_, _, job)) = self.read_note(&note)?
+                    && let Some(Note { job, .. }) = self.read_note(&note)?
                     && kept.contains(&job)
                 {
                     stays.extend(name.strip_suffix(b".note").map(BString::from));
@@ -235,18 +237,12 @@ impl<'d> Store<'d> {
         Ok(told)
     }
 
-    /// What a note says: the output, where it lies, and whose it is.
-    fn read_note(&self, note: &[u8]) -> io::Result<Option<(BString, BString, BString)>> {
+    /// What a note says; `None` for what is no note or not whole.
+    fn read_note(&self, note: &[u8]) -> io::Result<Option<Note>> {
         if !note.ends_with(b".note") {
             return Ok(None);
         }
-        let text = self.disk.read(note)?;
-        let mut fields = text.split_str(b"\0").map(BString::from);
-        let fields = (fields.next(), fields.next(), fields.next());
-        Ok(match fields {
-            (Some(output), Some(place), Some(job)) => Some((output, place, job)),
-            _ => None,
-        })
+        Ok(Note::parse(&self.disk.read(note)?))
     }
 
     /// What earlier runs have put aside and left, by job.
@@ -257,7 +253,7 @@ impl<'d> Store<'d> {
             let folder = [all.as_bytes(), b"/", &run].concat();
             for name in self.names(&folder)? {
                 let note = BString::from([&folder[..], b"/", &name[..]].concat());
-                if let Some((output, place, job)) = self.read_note(&note)?
+                if let Some(Note { output, place, job }) = self.read_note(&note)?
                     && self.disk.is_there(&place)?
                 {
                     let moved = Moved {
@@ -280,7 +276,7 @@ impl<'d> Store<'d> {
     }
 
     fn recover_one(&mut self, history: &dyn History, note: &[u8]) -> io::Result<Option<BString>> {
-        let Some((output, place, job)) = self.read_note(note)? else {
+        let Some(Note { output, place, job }) = self.read_note(note)? else {
             return Ok(None);
         };
         let (output, place, job) = (&output[..], &place[..], &job[..]);
