@@ -9,17 +9,23 @@ use super::{Context, Entry, JobId, NOBODY, PathId, Plan, Seen};
 use crate::dense::{BitSet, Id};
 use crate::lang::Diag;
 use crate::lang::ast::Verb;
+use crate::lang::diag::Severity;
 use crate::pattern::{self, Filter, Glob, Pattern, intersects, nearest_path};
 use crate::workflow::{Factor, Part, Rule, RuleId, Source, Word, shape};
 
-/// After so many the rest would only repeat them.
+/// After so many mistakes, or warnings, the rest would only repeat them.
 const ENOUGH: usize = 50;
 
 impl Plan {
     pub(super) fn report(&mut self, diag: Diag) {
-        if self.diags.len() < ENOUGH && !self.diags.contains(&diag) {
+        if !self.has_enough(diag.severity) && !self.diags.contains(&diag) {
             self.diags.push(diag);
         }
+    }
+
+    fn has_enough(&self, severity: Severity) -> bool {
+        let alike = self.diags.iter().filter(|diag| diag.severity == severity);
+        alike.count() >= ENOUGH
     }
 
     pub(super) fn unreadable(&mut self, word: &Word, error: &io::Error) {
@@ -122,6 +128,10 @@ impl Plan {
     /// A rule whose sources or filter leave it without items.
     fn check_items(&mut self, context: Context, id: RuleId, rule: &Rule) {
         if !self.is_complete(id) || !rule.is_active() {
+            return;
+        }
+        // What was meant takes long to find, and would not be told.
+        if self.has_enough(Severity::Error) {
             return;
         }
         for (at, factor) in rule.factors.iter().enumerate() {

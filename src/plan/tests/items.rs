@@ -159,6 +159,15 @@ fn a_collate_gathers_what_names_the_same_outputs_in_order() {
 }
 
 #[test]
+fn a_mistake_is_told_behind_any_number_of_warnings() {
+    let merges = (0..100).map(|n| format!("merge m{n}: *.a -> c{n}\n    x\n"));
+    let text = merges.collect::<String>() + "transform t: *.a -> {stem}.c\n    x\n";
+    let found = plan(&text, &[]);
+    let mistake = "E0322 `t` has no items | no file matches this";
+    assert_eq!(found.last().map(String::as_str), Some(mistake));
+}
+
+#[test]
 fn what_is_wrong_with_items_is_said() {
     let cases: &[(&str, &[&str], &str)] = &[
         (
