@@ -147,9 +147,8 @@ pub fn try_open(
     let (caller, folder, state) = places(common, place)?;
     let mut sources = Sources::default();
     let name = path.to_string_lossy().into_owned();
-    let text = foreign::read(bytes);
-    let file = sources.add(name, text.as_str());
-    let (ast, mut diags) = parse(file, &text);
+    let file = sources.add(name, foreign::read(bytes));
+    let (ast, mut diags) = parse(file, &sources.get(file).text);
     let mut overrides = Vec::new();
     for file in &common.param_files {
         overrides.extend(params::read(file, &mut sources, &mut diags));

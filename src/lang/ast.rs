@@ -204,7 +204,7 @@ pub struct Hole {
     /// `{**name}`: the text may contain `/`.
     pub spans_folders: bool,
     /// `{name:REGEX}` in a `match` template: what the capture may be.
-    pub constraint: Option<Name>,
+    pub constraint: Option<Box<Name>>,
     /// `{name:raw}` in a recipe: inserted without quoting.
     pub is_raw: bool,
 }

@@ -1,5 +1,7 @@
 //! A place in a file's text that moves on: blanks, comments, continued lines, names.
 
+use bstr::ByteSlice;
+
 use super::ast::Name;
 use super::foreign;
 use super::names::name_length;
@@ -94,7 +96,7 @@ impl<'a> Cursor<'a> {
     /// Where the line that `at` stands on ends, before its `\n` or `\r\n`.
     pub fn line_end(&self, at: usize) -> usize {
         let bytes = self.text.as_bytes();
-        let length = bytes[at..].iter().position(|&byte| byte == b'\n');
+        let length = bytes[at..].find_byte(b'\n');
         let Some(length) = length else {
             return self.text.len();
         };

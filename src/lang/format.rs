@@ -83,7 +83,7 @@ impl Formatter<'_> {
         let keyword = cursor.take_name().ok_or(Broken)?;
         let (mut named, mut diags) = (None, Vec::new());
         let Some(value) = verb(&keyword.value) else {
-            let kind = settings::read(cursor, &keyword, &mut named, &mut diags)?;
+            let kind = settings::read(cursor, keyword.as_str(), &mut named, &mut diags)?;
             let clauses = atoms::of_setting(cursor.text, &keyword.value, &kind);
             self.code(&layout::wrap(&clauses, 4));
             return Ok(());

@@ -1,12 +1,11 @@
 //! Says what a line that begins with no word of the language was probably meant to be.
 
-use super::ast::Name;
 use super::block::BLANKS;
 use super::cursor::Cursor;
 use super::diag::Diag;
 use super::names::{SETTINGS, VERBS, verb};
 use super::nearest::nearest;
-use super::span::Span;
+use super::span::{Span, Spanned};
 
 /// What is known about the line's surroundings.
 pub(super) struct Facts {
@@ -16,8 +15,12 @@ pub(super) struct Facts {
 
 /// A diagnostic for the line that begins with `word`, and the word to read it as, if that is clear.
 /// The cursor stands behind the word.
-pub(super) fn unknown(cursor: &Cursor, word: &Name, facts: Facts) -> (Diag, Option<&'static str>) {
-    let text = word.value.as_str();
+pub(super) fn unknown(
+    cursor: &Cursor,
+    word: Spanned<&str>,
+    facts: Facts,
+) -> (Diag, Option<&'static str>) {
+    let text = word.value;
     let start = word.span.start as usize;
     let line = &cursor.text[start..cursor.line_end(start)];
     let line = line.trim_end_matches(BLANKS);

@@ -54,7 +54,8 @@ pub(super) fn read(file: FileId, base: usize, text: &str, style: Style) -> Optio
         let regex = rest.strip_prefix(':')?;
         let at = text.len() - regex.len();
         let length = regex_length(regex)?;
-        (Some(spanned(&regex[..length], at)), false, at + length + 1)
+        let regex = spanned(&regex[..length], at);
+        (Some(Box::new(regex)), false, at + length + 1)
     } else {
         let rest = rest.strip_prefix(":raw}")?;
         (None, true, text.len() - rest.len())

@@ -112,21 +112,23 @@ pub fn attribute(name: &str) -> Option<&'static AttributeForm> {
 
 /// Bytes of the name that `text` begins with; 0 when it begins with none.
 pub fn name_length(text: &str) -> usize {
-    let mut length = 0;
-    for (at, c) in text.char_indices() {
-        let belongs = match c {
-            '_' => true,
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let length = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => 1,
+            b'0'..=b'9' if at > 0 => 1,
             // `a->b` is a name and an arrow.
-            '-' => at > 0 && !text[at..].starts_with("->"),
-            c if at == 0 => c.is_alphabetic(),
-            c => c.is_alphanumeric(),
+            b'-' if at > 0 && bytes.get(at + 1) != Some(&b'>') => 1,
+            0..0x80 => break,
+            _ => match text[at..].chars().next() {
+                Some(c) if c.is_alphabetic() || at > 0 && c.is_alphanumeric() => c.len_utf8(),
+                _ => break,
+            },
         };
-        if !belongs {
-            break;
-        }
-        length = at + c.len_utf8();
+        at += length;
     }
-    length
+    at
 }
 
 /// Whether the whole text is a name.

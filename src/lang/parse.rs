@@ -2,6 +2,7 @@
 //!
 //! An item that cannot be read is reported once and left out; reading goes on behind it.
 
+mod halves;
 mod strays;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::ast::{Ast, Attribute, Item, ItemKind, Name, Rule};
 use super::block::{self, BLANKS, indentation};
 use super::cursor::Cursor;
 use super::diag::Diag;
-use super::names::{SETTINGS, verb};
+use super::names::{SETTINGS, name_length, verb};
 use super::span::{FileId, Span, Spanned};
 use super::word::Broken;
 use super::{attributes, foreign, guess, misspelt, rule, settings};
@@ -27,24 +28,15 @@ pub fn parse(file: FileId, text: &str) -> (Ast, Vec<Diag>) {
         return (Ast::default(), vec![diag]);
     }
     let foreign = foreign::Places::of(text);
-    let mut parser = Parser {
-        cursor: Cursor {
-            foreign: foreign.as_ref(),
-            ..Cursor::new(file, text)
-        },
-        diags: Vec::new(),
-        ast: Ast::default(),
-        doc: Vec::new(),
-        attributes: Vec::new(),
-        attributes_doc: None,
-        before: Before::Nothing,
-    };
+    let mut parser = Parser::new(Cursor {
+        foreign: foreign.as_ref(),
+        ..Cursor::new(file, text)
+    });
     parser.cursor.take("\u{feff}");
     parser.check_nul();
-    while !parser.cursor.is_at_end() {
-        let before = parser.cursor.at;
-        parser.line();
-        debug_assert!(parser.cursor.at > before, "each line is passed");
+    match halves::middle(text).filter(|_| foreign.is_none()) {
+        Some(middle) => parser.in_halves(middle),
+        None => parser.lines(text.len()),
     }
     parser.unused_attributes();
     misspelt::mend(&mut parser.ast, &mut parser.diags);
@@ -103,6 +95,27 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    fn new(cursor: Cursor<'a>) -> Parser<'a> {
+        Parser {
+            cursor,
+            diags: Vec::new(),
+            ast: Ast::default(),
+            doc: Vec::new(),
+            attributes: Vec::new(),
+            attributes_doc: None,
+            before: Before::Nothing,
+        }
+    }
+
+    /// Reads on until a line begins at `end` or behind it.
+    fn lines(&mut self, end: usize) {
+        while self.cursor.at < end {
+            let before = self.cursor.at;
+            self.line();
+            debug_assert!(self.cursor.at > before, "each line is passed");
+        }
+    }
+
     fn check_nul(&mut self) {
         if let Some(at) = self.cursor.text.find('\0') {
             self.diags.push(
@@ -211,12 +224,8 @@ impl<'a> Parser<'a> {
     fn item(&mut self) {
         let start = self.cursor.at;
         let doc = self.take_doc();
-        let mut keyword = match self.cursor.take_name() {
-            Some(name) => name,
-            None => self.no_keyword(),
-        };
-        let is_known = |word: &str| verb(word).is_some() || SETTINGS.contains(&word);
-        if !is_known(&keyword.value) {
+        let mut keyword = self.keyword();
+        if verb(keyword.value).is_none() && !SETTINGS.contains(&keyword.value) {
             let facts = guess::Facts {
                 // A line right under a header without a recipe was to be one.
                 header_without_recipe: match self.before {
@@ -234,10 +243,10 @@ impl<'a> Parser<'a> {
                 self.skip_block();
                 return;
             }
-            let (diag, meant) = guess::unknown(&self.cursor, &keyword, facts);
+            let (diag, meant) = guess::unknown(&self.cursor, keyword, facts);
             self.diags.push(diag);
             match meant {
-                Some(meant) => keyword.value = meant.to_string(),
+                Some(meant) => keyword.value = meant,
                 None => {
                     self.unused_by_broken();
                     self.cursor.at = start;
@@ -248,7 +257,7 @@ impl<'a> Parser<'a> {
             }
         }
         let mut named = None;
-        let read = match verb(&keyword.value) {
+        let read = match verb(keyword.value) {
             Some(value) => self.rule(
                 Spanned {
                     value,
@@ -258,7 +267,7 @@ impl<'a> Parser<'a> {
             ),
             None => {
                 self.unused_attributes();
-                let read = settings::read(&mut self.cursor, &keyword, &mut named, &mut self.diags);
+                let read = settings::read(&mut self.cursor, keyword, &mut named, &mut self.diags);
                 if read.is_err() {
                     self.cursor.at = start;
                     self.cursor.next_logical_line();
@@ -288,14 +297,17 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A line that begins with no name: what stands there up to a blank.
-    fn no_keyword(&mut self) -> Name {
+    /// The name that a line begins with; where there is none, what stands there up to a blank.
+    fn keyword(&mut self) -> Spanned<&'a str> {
         let at = self.cursor.at;
-        let token = self.cursor.until_blank();
-        self.cursor.at += token.len();
-        Name {
-            value: token.to_string(),
-            span: self.cursor.span(at, at + token.len()),
+        let value = match name_length(self.cursor.rest()) {
+            0 => self.cursor.until_blank(),
+            length => &self.cursor.rest()[..length],
+        };
+        self.cursor.at += value.len();
+        Spanned {
+            value,
+            span: self.cursor.span(at, self.cursor.at),
         }
     }
 
@@ -319,6 +331,7 @@ impl<'a> Parser<'a> {
         if let Some(block) = block::read(&mut self.cursor, &mut self.diags) {
             if let Some(word) = block.continues_header {
                 self.forgotten_backslash(&rule, word, has_comment);
+                *named = Some(rule.name);
                 return Err(Broken);
             }
             end = block.recipe.span.end as usize;

@@ -24,8 +24,8 @@ enum Part {
 /// What people write for `->`.
 const WRONG_ARROWS: [&str; 9] = ["=>", "<-", "-->", "→", ">", "=", ":", "|", "-"];
 
-/// The header behind `verb`, without attributes and recipe. Its name is put into `named` as soon as
-/// it is known.
+/// The header behind `verb`, without attributes and recipe. After a mistake its name is put into
+/// `named`, if it is known.
 pub(super) fn read(
     cursor: &mut Cursor,
     verb: Spanned<Verb>,
@@ -33,7 +33,6 @@ pub(super) fn read(
     diags: &mut Vec<Diag>,
 ) -> Result<Rule, Broken> {
     let name = expect_name(cursor, verb.span, "a rule", diags)?;
-    *named = Some(name.clone());
     let rule = Rule {
         attributes: Vec::new(),
         verb,
@@ -53,10 +52,12 @@ pub(super) fn read(
         has_arrow: None,
         diags,
     };
-    reader.before_sources()?;
-    reader.words()?;
-    reader.check_whole()?;
+    let read = reader.header();
     let mut rule = reader.rule;
+    if let Err(Broken) = read {
+        *named = Some(rule.name);
+        return Err(Broken);
+    }
     rule.header.end = cursor.end_before() as u32;
     Ok(rule)
 }
@@ -87,10 +88,15 @@ impl Reader<'_, '_> {
         self.diags.push(Diag::error(code, message).at(span, label));
     }
 
+    fn header(&mut self) -> Result<(), Broken> {
+        self.before_sources()?;
+        self.words()?;
+        self.check_whole()
+    }
+
     /// The size of tuples and the colon.
     fn before_sources(&mut self) -> Result<(), Broken> {
         let verb = self.rule.verb.value;
-        let name = self.rule.name.clone();
         self.cursor.skip_blanks();
         if makes_tuples(verb) {
             self.tuple_size()?;
@@ -117,9 +123,12 @@ impl Reader<'_, '_> {
         });
         // What follows shows that there are no sources either, which is said instead.
         if !has_colon && !self.cursor.rest().starts_with("->") {
+            let Rule {
+                name, tuple_size, ..
+            } = &self.rule;
             let what = Name {
-                span: self.rule.tuple_size.as_ref().map_or(name.span, |k| k.span),
-                ..name
+                span: tuple_size.as_ref().map_or(name.span, |k| k.span),
+                value: name.value.clone(),
             };
             missing_colon(&what, "rule", self.diags);
         }

@@ -5,7 +5,7 @@ use super::block::BLANKS;
 use super::cursor::Cursor;
 use super::diag::Diag;
 use super::names::{KEYWORDS, name_length};
-use super::span::Span;
+use super::span::{Span, Spanned};
 use super::values;
 use super::word::{self, Broken, HEADER, VALUE};
 
@@ -80,7 +80,7 @@ pub(super) fn expect_name(
 /// One setting behind its keyword. The name it defines is put into `named` as soon as it is known.
 pub(super) fn read(
     cursor: &mut Cursor,
-    keyword: &Name,
+    keyword: Spanned<&str>,
     named: &mut Option<Name>,
     diags: &mut Vec<Diag>,
 ) -> Result<ItemKind, Broken> {
@@ -90,7 +90,7 @@ pub(super) fn read(
         keyword,
         diags,
     };
-    Ok(match keyword.value.as_str() {
+    Ok(match keyword.value {
         "param" => {
             let name = reader.name("a param", named)?;
             reader.cursor.skip_blanks();
@@ -164,7 +164,7 @@ pub(super) fn missing_colon(name: &Name, what: &str, diags: &mut Vec<Diag>) {
 
 struct Reader<'c, 'a> {
     cursor: &'c mut Cursor<'a>,
-    keyword: &'c Name,
+    keyword: Spanned<&'c str>,
     diags: &'c mut Vec<Diag>,
 }
 
@@ -272,7 +272,7 @@ impl Reader<'_, '_> {
 
     /// All words up to the line's end, at least one.
     fn words(&mut self, usage: &str) -> Result<Vec<Word>, Broken> {
-        let ends = match self.keyword.value.as_str() {
+        let ends = match self.keyword.value {
             "target" | "default" => HEADER,
             _ => VALUE,
         };

@@ -1,5 +1,9 @@
 //! Places in workflow text, and the texts themselves.
 
+use std::sync::OnceLock;
+
+use bstr::ByteSlice;
+
 crate::define_id!(
     /// One file of workflow text.
     FileId
@@ -30,13 +34,31 @@ pub struct Spanned<T> {
     pub span: Span,
 }
 
+impl Spanned<String> {
+    pub fn as_str(&self) -> Spanned<&str> {
+        Spanned {
+            value: &self.value,
+            span: self.span,
+        }
+    }
+}
+
 /// One file's name, as it is shown, and its text.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub name: String,
     pub text: String,
-    /// Where each line but the first begins: a run asks for the line of every job.
-    lines: Vec<u32>,
+    /// Where each line but the first begins, once somebody asked: a run does for every job.
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let newlines = self.text.as_bytes().find_iter("\n");
+            newlines.map(|at| at as u32 + 1).collect()
+        })
+    }
 }
 
 /// Every file that was read, by [`FileId`].
@@ -47,12 +69,10 @@ pub struct Sources {
 
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
-        let text = text.into();
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         self.files.push(Source {
             name: name.into(),
-            lines: ends.map(|(at, _)| at as u32 + 1).collect(),
-            text,
+            text: text.into(),
+            lines: OnceLock::new(),
         })
     }
 
@@ -74,7 +94,8 @@ impl Sources {
 
     /// Line and column of the span's start, both from 1; the column counts characters.
     pub fn line_column(&self, span: Span) -> (usize, usize) {
-        let Source { text, lines, .. } = &self.files[span.file];
+        let source = &self.files[span.file];
+        let (text, lines) = (&source.text, source.lines());
         let before = &text.as_bytes()[..text.len().min(span.start as usize)];
         let line = lines.partition_point(|start| *start as usize <= before.len());
         let line_start = line.checked_sub(1).map_or(0, |at| lines[at] as usize);

@@ -95,6 +95,7 @@ pub(super) fn read(
     // Most words are one piece, and there are many words.
     let mut pieces = Vec::with_capacity(1);
     reader.pieces(Within::Bare, 0, &mut pieces)?;
+    pieces.shrink_to_fit();
     let is_quoted = reader.is_quoted;
     let end = cursor.at;
     Ok((end > start).then(|| Word {

@@ -9,7 +9,7 @@ use super::load::{Loader, unknown_name};
 use super::scope::{Scope, Site, Unknown};
 use super::{Expr, Tuple};
 use crate::lang::ast::{self, Hole};
-use crate::lang::recipe::{Interpreter, Language, RecipeText, lex};
+use crate::lang::recipe::{Interpreter, Language, RecipeText, Script, lex};
 use crate::lang::{Diag, Span, foreign};
 
 /// The program that takes a recipe's text as its last argument, `-c` included.
@@ -178,9 +178,10 @@ fn resolve_lexed(
     found.extend(text.check_names(is_known, &names));
     let launch = match &text.interpreter {
         Interpreter::Default => Launch::Shell(seen.shell.clone()),
-        Interpreter::Script {
-            words, language, ..
-        } => {
+        Interpreter::Script(script) => {
+            let Script {
+                words, language, ..
+            } = &**script;
             if matches!(language, Language::Python | Language::Lua) {
                 let word = &words[0];
                 found.push(

@@ -5,13 +5,17 @@
 pub enum Interpreter {
     /// The shell of the rule or workflow: no `#!` line.
     Default,
-    /// `#!…`: the words of the line, and what they say.
-    Script {
-        words: Vec<String>,
-        /// The program's own name: `bash` for `/usr/bin/env bash -e`.
-        program: String,
-        language: Language,
-    },
+    /// `#!…`
+    Script(Box<Script>),
+}
+
+/// The words of a `#!` line, and what they say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    pub words: Vec<String>,
+    /// The program's own name: `bash` for `/usr/bin/env bash -e`.
+    pub program: String,
+    pub language: Language,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +35,7 @@ impl Interpreter {
     pub fn is_shell(&self) -> bool {
         match self {
             Interpreter::Default => true,
-            Interpreter::Script { language, .. } => *language == Language::Shell,
+            Interpreter::Script(script) => script.language == Language::Shell,
         }
     }
 }
@@ -55,11 +59,11 @@ pub(super) fn of(text: &str) -> Interpreter {
         ("lua", Some("lua")) => Language::Lua,
         _ => Language::Other,
     };
-    Interpreter::Script {
+    Interpreter::Script(Box::new(Script {
         words,
         program,
         language,
-    }
+    }))
 }
 
 #[cfg(test)]
@@ -70,7 +74,7 @@ mod tests {
     fn the_first_line_names_the_language() {
         let language = |line: &str| match of(&format!("{line}\nrest")) {
             Interpreter::Default => None,
-            Interpreter::Script { language, .. } => Some(language),
+            Interpreter::Script(script) => Some(script.language),
         };
         assert_eq!(language("echo"), None);
         for shell in [

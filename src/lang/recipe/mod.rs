@@ -10,6 +10,7 @@ mod simple;
 mod warnings;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::ast::{Hole, Recipe};
 use super::diag::Diag;
@@ -17,7 +18,7 @@ use super::foreign;
 use super::quote::Place;
 use super::span::{FileId, Span};
 
-pub use interpreter::{Interpreter, Language};
+pub use interpreter::{Interpreter, Language, Script};
 pub use render::{Filled, RenderError};
 pub use simple::{Command, Operator, Simple, WordPart};
 
@@ -36,8 +37,8 @@ pub struct RecipeText {
     text: String,
     places: LineStarts,
     here_docs: Vec<HereDoc>,
-    /// A recipe that is one simple command; see [`RecipeText::simple_command`].
-    simple: Option<Simple>,
+    /// See [`RecipeText::simple_command`]: found when a job asks for it.
+    simple: OnceLock<Option<Box<Simple>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,25 +86,18 @@ pub fn lex(recipe: &Recipe) -> (RecipeText, Vec<Diag>) {
             text: recipe.text.clone(),
             places,
             here_docs: Vec::new(),
-            simple: None,
+            simple: OnceLock::new(),
         };
         return (text, Vec::new());
     }
     let read = shell::read(&recipe.text, &places);
-    let simple = match interpreter {
-        // What a shell makes of bytes that are no text is its own business.
-        Interpreter::Default if foreign::shown(&recipe.text) == recipe.text => {
-            simple::read(&recipe.text, &read.parts)
-        }
-        _ => None,
-    };
     let text = RecipeText {
         interpreter,
         parts: read.parts,
         text: recipe.text.clone(),
         places,
         here_docs: read.here_docs,
-        simple,
+        simple: OnceLock::new(),
     };
     (text, read.diags)
 }
@@ -139,7 +133,14 @@ impl RecipeText {
     /// without a shell, by [`RecipeText::argv`] or [`RecipeText::redirected`]. `None` when it takes
     /// a shell.
     pub fn simple_command(&self) -> Option<&Simple> {
-        self.simple.as_ref()
+        let read = || match self.interpreter {
+            // What a shell makes of bytes that are no text is its own business.
+            Interpreter::Default if foreign::shown(&self.text) == self.text => {
+                simple::read(&self.text, &self.parts).map(Box::new)
+            }
+            _ => None,
+        };
+        self.simple.get_or_init(read).as_deref()
     }
 }
 
@@ -153,9 +154,8 @@ pub(super) struct LineStarts {
 
 impl LineStarts {
     fn new(recipe: &Recipe) -> LineStarts {
-        let newlines = recipe.text.bytes().enumerate();
-        let starts = newlines.filter(|(_, byte)| *byte == b'\n');
-        let starts = std::iter::once(0).chain(starts.map(|(at, _)| at + 1));
+        let newlines = recipe.text.match_indices('\n');
+        let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1));
         let mut lines = Vec::with_capacity(recipe.line_starts.len());
         lines.extend(starts.zip(recipe.line_starts.iter().copied()));
         LineStarts {

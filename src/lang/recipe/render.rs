@@ -84,7 +84,7 @@ impl RecipeText {
         &self,
         mut fill: impl FnMut(&Hole) -> Filled<'v>,
     ) -> Option<Result<Vec<BString>, RenderError>> {
-        let simple = self.simple.as_ref()?;
+        let simple = self.simple_command()?;
         if !simple.redirections.is_empty() {
             return None;
         }
@@ -95,7 +95,7 @@ impl RecipeText {
     /// equal to what a shell would make of the rendered recipe. `None` when it takes a shell: each
     /// file has to be one word, and none that bash knows by its name.
     pub fn redirected<'v>(&self, mut fill: impl FnMut(&Hole) -> Filled<'v>) -> Option<Command> {
-        let simple = self.simple.as_ref()?;
+        let simple = self.simple_command()?;
         if simple.redirections.is_empty() {
             return None;
         }

@@ -90,6 +90,7 @@ pub(super) fn read(text: &str, places: &LineStarts) -> Read {
         opened_tight: None,
     };
     lexer.run();
+    lexer.read.parts.shrink_to_fit();
     lexer.read
 }
 
@@ -182,6 +183,17 @@ impl<'a> Lexer<'a> {
 
     /// A `{`: takes a placeholder or an escaped one and returns true, or leaves it.
     fn brace(&mut self, place: impl FnOnce(&Self, usize) -> Place, unknown_is_text: bool) -> bool {
+        let hole = self.hole_at(self.at);
+        self.brace_of(hole, place, unknown_is_text)
+    }
+
+    /// As [`Lexer::brace`], where it was read already what the brace begins.
+    fn brace_of(
+        &mut self,
+        hole: Option<(Hole, usize)>,
+        place: impl FnOnce(&Self, usize) -> Place,
+        unknown_is_text: bool,
+    ) -> bool {
         let at = self.at;
         let before = at.checked_sub(1).and_then(|before| self.byte(before));
         let is_text = matches!(before, Some(b'$' | b'%' | b'@'));
@@ -198,7 +210,7 @@ impl<'a> Lexer<'a> {
             self.at = self.pushed;
             return true;
         }
-        let Some((hole, length)) = self.hole_at(at) else {
+        let Some((hole, length)) = hole else {
             return false;
         };
         let place = place(self, at + length);

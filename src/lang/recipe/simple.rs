@@ -10,8 +10,7 @@ use crate::lang::quote::Place;
 pub enum WordPart {
     /// Bytes as the command sees them: quotes and backslashes are gone.
     Text(Vec<u8>),
-    /// An index into [`RecipeText::parts`](super::RecipeText::parts): a placeholder, or what was
-    /// one before its name turned out to be unknown.
+    /// An index into [`RecipeText::parts`](super::RecipeText::parts): a placeholder.
     Part(usize),
 }
 

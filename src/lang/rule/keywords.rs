@@ -13,7 +13,7 @@ impl Reader<'_, '_> {
             Some("match") => FilterKind::Match,
             _ => FilterKind::Regex,
         };
-        let text = keyword.bare().unwrap_or("").to_string();
+        let text = keyword.bare().unwrap_or("");
         self.cursor.skip_blanks();
         let token = self.cursor.until_blank();
         let is_next = matches!(
@@ -113,7 +113,7 @@ impl Reader<'_, '_> {
 
     /// `with` or `using`.
     pub(super) fn extras(&mut self, keyword: &Word) {
-        let text = keyword.bare().unwrap_or("").to_string();
+        let text = keyword.bare().unwrap_or("");
         if self.part == Part::Outputs {
             self.diags.push(
                 Diag::error("E0127", format!("`{text}` stands before `->`"))
@@ -124,7 +124,7 @@ impl Reader<'_, '_> {
             let message = format!("`originate` has no inputs, so no `{text}`");
             self.error("E0109", message, keyword.span, "");
         }
-        let extras = match text.as_str() {
+        let extras = match text {
             "with" => &mut self.rule.with,
             _ => &mut self.rule.using,
         };

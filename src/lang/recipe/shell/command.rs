@@ -208,6 +208,10 @@ impl Lexer<'_> {
             _ => {
                 self.begin_word(true);
                 self.at += 1;
+                // Most bytes are letters, which mean nothing but themselves.
+                let rest = &self.bytes[self.at..self.limit];
+                let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric());
+                self.at += letters.count();
             }
         }
     }
@@ -216,7 +220,8 @@ impl Lexer<'_> {
         let begins_word = !self.command().in_word;
         // In a test a plain `-n` would be an operator, so nothing is plain there.
         let may_be_alone = begins_word && !self.command().in_test;
-        let is_hole = self.hole_at(self.at).is_some();
+        let hole = self.hole_at(self.at);
+        let is_hole = hole.is_some();
         let is_escaped = !is_hole && self.hole_at(self.at + 1).is_some();
         self.begin_word(!is_hole && !is_escaped);
         let place = |lexer: &Self, end: usize| {
@@ -229,7 +234,7 @@ impl Lexer<'_> {
                 is_alone: may_be_alone && ends,
             }
         };
-        if !self.brace(place, false) {
+        if !self.brace_of(hole, place, false) {
             self.at += 1;
         }
     }
