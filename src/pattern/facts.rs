@@ -160,8 +160,8 @@ mod tests {
             let once = clean(path.as_bytes()).into_owned();
             let twice = clean(&once);
             prop_assert_eq!(BStr::new(&*twice), BStr::new(&once));
-            let pattern = crate::pattern::Pattern::text(path.as_str()).clean();
-            let of_pattern = pattern.literal().unwrap();
+            let pattern = crate::pattern::Pattern::text(path.as_str());
+            let of_pattern = pattern.clean().literal().unwrap();
             prop_assert_eq!(of_pattern, BStr::new(&once));
         }
 

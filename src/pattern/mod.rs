@@ -19,6 +19,7 @@ mod template;
 mod testing;
 mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -196,7 +197,35 @@ impl Pattern {
     }
 
     /// The same word less `./` in front, `/./` and `//`: what [`clean`] does to a path.
-    pub fn clean(&self) -> Pattern {
+    pub fn clean(&self) -> Cow<'_, Pattern> {
+        match self.is_clean() {
+            true => Cow::Borrowed(self),
+            false => Cow::Owned(self.cleaned()),
+        }
+    }
+
+    /// Whether nothing is to be taken away, and no text touches another; most words are so.
+    fn is_clean(&self) -> bool {
+        let is_text = |at: usize| matches!(self.0.get(at), Some(Part::Text(_)));
+        self.0.iter().enumerate().all(|(n, part)| {
+            let Part::Text(text) = part else {
+                return true;
+            };
+            let is_last = n + 1 == self.0.len();
+            let says_nothing = |(at, _)| {
+                let rest = &text[at + 1..];
+                rest.starts_with(b"./") || rest.starts_with(b"/") || is_last && rest == b"."
+            };
+            let is_slash = |(_, byte): &(usize, &u8)| **byte == b'/';
+            let mut slashes = text.iter().enumerate().filter(is_slash);
+            !(text.is_empty()
+                || is_text(n + 1)
+                || n == 0 && text.starts_with(b"./")
+                || slashes.any(says_nothing))
+        })
+    }
+
+    fn cleaned(&self) -> Pattern {
         let mut cleaned = Pattern::default();
         // True at the start and after a `/`: where a `./` or one more `/` says nothing.
         let mut at_component = true;
@@ -350,9 +379,21 @@ mod tests {
             (".", "."),
             ("./", "./"),
             ("a/{x}/", "a/{x}/"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/{x}//", "/{x}/"),
+            ("a/.{x}", "a/.{x}"),
+            ("a/.", "a/"),
         ];
         for (word, expected) in cases {
-            assert_eq!(spell(&parse(word).clean()), expected, "{word}");
+            let pattern = parse(word);
+            assert_eq!(spell(&pattern.clean()), expected, "{word}");
+            assert_eq!(
+                pattern.is_clean(),
+                word == expected && word != "./",
+                "{word}"
+            );
+            assert_eq!(*pattern.clean(), pattern.cleaned(), "{word}");
         }
     }
 

@@ -7,6 +7,8 @@
 
 mod search;
 
+use std::borrow::Cow;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use super::class::Class;
@@ -22,17 +24,13 @@ pub struct Shape {
     lines: Option<Vec<Line>>,
 }
 
-/// One word of a shape.
-#[derive(Clone, Debug)]
-enum Line {
-    /// One path. Most words are, and a step a byte would take much room.
-    Literal(BString),
-    Steps {
-        steps: Vec<Step>,
-        /// How each of its paths begins and ends.
-        prefix: BString,
-        suffix: BString,
-    },
+/// One word of a shape: text with steps of other kinds in it.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    /// What it reads byte by byte; a zero stands where another step does.
+    text: BString,
+    /// The other steps, each with its place in the text. Most words have few.
+    others: Vec<(u32, Step)>,
 }
 
 /// Bytes as bits.
@@ -132,9 +130,18 @@ impl Shape {
     /// The one path that it is.
     pub fn literal(&self) -> Option<&BStr> {
         match self.lines.as_deref() {
-            Some([Line::Literal(path)]) => Some(path.as_bstr()),
+            Some([line]) if line.is_literal() => Some(line.text.as_bstr()),
             _ => None,
         }
+    }
+
+    /// The folder that all of its paths begin with, or `.` for one without folders, where its text
+    /// says so.
+    pub fn first_folder(&self) -> Option<&BStr> {
+        let (first, rest) = self.lines.as_deref()?.split_first()?;
+        let folder = first.first_folder()?;
+        let is_it = |line: &Line| line.first_folder() == Some(folder);
+        rest.iter().all(is_it).then_some(folder)
     }
 
     fn of_pattern(pattern: &Pattern, role: Role) -> Result<Shape, PatternError> {
@@ -144,21 +151,25 @@ impl Shape {
                 Role::Template => path,
             };
             return Ok(Shape {
-                lines: Some(vec![Line::Literal(path)]),
+                lines: Some(vec![Line::literal(path)]),
             });
         }
-        let alternatives = alternatives(&pattern.0)?;
+        let has_choice = pattern.0.iter().any(|part| matches!(part, Part::OneOf(_)));
+        let alternatives = match has_choice {
+            true => Cow::Owned(alternatives(&pattern.0)?),
+            false => Cow::Borrowed(std::slice::from_ref(pattern)),
+        };
         let mut lines = Vec::with_capacity(alternatives.len());
-        for word in alternatives {
+        for word in &*alternatives {
             let word = match role {
                 Role::Word => word.clean(),
-                Role::Template => word,
+                Role::Template => Cow::Borrowed(word),
             };
-            let mut steps = Vec::new();
+            let mut line = Line::default();
             for (part, place) in placed(&word.0, true) {
-                add_steps(part, place, role, &mut steps)?;
+                add_steps(part, place, role, &mut line)?;
             }
-            lines.push(Line::new(steps));
+            lines.push(line.whole());
         }
         Ok(Shape { lines: Some(lines) })
     }
@@ -167,8 +178,10 @@ impl Shape {
     fn add_folders(&mut self) {
         let Some(lines) = &mut self.lines else { return };
         let inside = |line: &Line| {
-            let folders = [any(ByteSet::all()), Step::Byte(b'/')];
-            Line::new(folders.into_iter().chain(line.steps()).collect())
+            let mut inside = Line::default();
+            inside.extend([any(ByteSet::all()), Step::Byte(b'/')]);
+            inside.extend(line.steps());
+            inside.whole()
         };
         let more: Vec<Line> = lines.iter().map(inside).collect();
         lines.extend(more);
@@ -182,37 +195,32 @@ fn any(set: ByteSet) -> Step {
     }
 }
 
-fn add_steps(
-    part: &Part,
-    place: Place,
-    role: Role,
-    steps: &mut Vec<Step>,
-) -> Result<(), PatternError> {
+fn add_steps(part: &Part, place: Place, role: Role, line: &mut Line) -> Result<(), PatternError> {
     let is_guarded = role == Role::Word;
     let no_slash = ByteSet::no_slash();
     let one = |set| Step::One { set, is_guarded };
     match part {
-        Part::Text(text) => steps.extend(text_of(text, place).iter().map(|&b| Step::Byte(b))),
-        Part::Star => steps.push(Step::Any {
+        Part::Text(text) => line.text.extend_from_slice(text_of(text, place)),
+        Part::Star => line.push(Step::Any {
             set: no_slash,
             is_guarded,
         }),
-        Part::DoubleStar if place.is_folders() => steps.push(Step::Folders { is_guarded }),
-        Part::DoubleStar if is_guarded => steps.push(Step::Deep),
-        Part::DoubleStar => steps.push(any(ByteSet::all())),
+        Part::DoubleStar if place.is_folders() => line.push(Step::Folders { is_guarded }),
+        Part::DoubleStar if is_guarded => line.push(Step::Deep),
+        Part::DoubleStar => line.push(any(ByteSet::all())),
         Part::Any => {
-            steps.push(one(no_slash));
-            steps.extend([Step::Maybe(ByteSet::continuation()); 3]);
+            line.push(one(no_slash));
+            line.extend([Step::Maybe(ByteSet::continuation()); 3]);
         }
         Part::Class(source) => {
             let class = Class::parse(source)?;
             let contains = |byte: u8| class.contains(byte.is_ascii().then(|| byte.into()));
             if class.is_ascii() {
-                steps.push(one(ByteSet::where_true(contains)));
+                line.push(one(ByteSet::where_true(contains)));
             } else {
                 let may_begin = |byte: u8| !byte.is_ascii() || contains(byte);
-                steps.push(one(ByteSet::where_true(may_begin)));
-                steps.extend([Step::Maybe(ByteSet::continuation()); 3]);
+                line.push(one(ByteSet::where_true(may_begin)));
+                line.extend([Step::Maybe(ByteSet::continuation()); 3]);
             }
         }
         Part::Capture(Capture {
@@ -225,12 +233,12 @@ fn add_steps(
                 false => no_slash,
             };
             if role == Role::Template && constraint.is_none() {
-                steps.push(Step::One {
+                line.push(Step::One {
                     set,
                     is_guarded: false,
                 });
             }
-            steps.push(any(set));
+            line.push(any(set));
         }
         Part::OneOf(_) => unreachable!("alternatives leave no choice"),
     }
@@ -238,73 +246,98 @@ fn add_steps(
 }
 
 impl Line {
-    fn new(steps: Vec<Step>) -> Line {
-        let byte = |step: &Step| match step {
-            Step::Byte(byte) => Some(*byte),
-            _ => None,
-        };
-        let prefix: BString = steps.iter().map_while(byte).collect::<Vec<u8>>().into();
-        if prefix.len() == steps.len() {
-            return Line::Literal(prefix);
-        }
-        let mut suffix: Vec<u8> = steps.iter().rev().map_while(byte).collect();
-        suffix.reverse();
-        Line::Steps {
-            steps,
-            prefix,
-            suffix: suffix.into(),
+    /// One path.
+    fn literal(path: BString) -> Line {
+        Line {
+            text: path,
+            others: Vec::new(),
         }
     }
 
     /// As `Filter::stem` has it.
     fn of_suffix(suffix: &[u8]) -> Line {
-        let mut steps = vec![any(ByteSet::all())];
+        let mut line = Line::default();
+        line.push(any(ByteSet::all()));
         if suffix.starts_with(b".") {
-            steps.push(Step::One {
+            line.push(Step::One {
                 set: ByteSet::no_slash(),
                 is_guarded: false,
             });
         }
-        steps.extend(suffix.iter().map(|&byte| Step::Byte(byte)));
-        Line::new(steps)
+        line.text.extend_from_slice(suffix);
+        line
+    }
+
+    fn push(&mut self, step: Step) {
+        if let Step::Byte(byte) = step {
+            self.text.push(byte);
+        } else {
+            self.others.push((self.text.len() as u32, step));
+            self.text.push(0);
+        }
+    }
+
+    fn extend(&mut self, steps: impl IntoIterator<Item = Step>) {
+        steps.into_iter().for_each(|step| self.push(step));
+    }
+
+    /// A workflow keeps one for each output of its rules.
+    fn whole(mut self) -> Line {
+        self.text.shrink_to_fit();
+        self.others.shrink_to_fit();
+        self
+    }
+
+    fn is_literal(&self) -> bool {
+        self.others.is_empty()
     }
 
     fn len(&self) -> usize {
-        match self {
-            Line::Literal(text) => text.len(),
-            Line::Steps { steps, .. } => steps.len(),
-        }
+        self.text.len()
     }
 
     fn step(&self, at: usize) -> Option<Step> {
-        match self {
-            Line::Literal(text) => text.get(at).map(|&byte| Step::Byte(byte)),
-            Line::Steps { steps, .. } => steps.get(at).copied(),
-        }
+        let byte = *self.text.get(at)?;
+        let other = match byte {
+            0 => self
+                .others
+                .binary_search_by_key(&at, |(at, _)| *at as usize),
+            _ => Err(0),
+        };
+        Some(other.map_or(Step::Byte(byte), |n| self.others[n].1))
     }
 
     fn steps(&self) -> impl Iterator<Item = Step> {
         (0..self.len()).filter_map(|at| self.step(at))
     }
 
-    fn prefix(&self) -> &[u8] {
-        match self {
-            Line::Literal(text) => text,
-            Line::Steps { prefix, .. } => prefix,
+    fn first_folder(&self) -> Option<&BStr> {
+        let prefix = self.prefix();
+        match prefix.find_byte(b'/') {
+            Some(end) => Some(prefix[..end].into()),
+            None => self.is_literal().then_some(".".into()),
         }
     }
 
+    /// How each of its paths begins.
+    fn prefix(&self) -> &[u8] {
+        let end = self
+            .others
+            .first()
+            .map_or(self.len(), |(at, _)| *at as usize);
+        &self.text[..end]
+    }
+
+    /// How each of its paths ends.
     fn suffix(&self) -> &[u8] {
-        match self {
-            Line::Literal(text) => text,
-            Line::Steps { suffix, .. } => suffix,
-        }
+        let start = self.others.last().map_or(0, |(at, _)| *at as usize + 1);
+        &self.text[start..]
     }
 
     /// A quick look: false when the beginnings or ends alone exclude each other.
     fn may_meet(&self, other: &Line) -> bool {
-        if let (Line::Literal(one), Line::Literal(other)) = (self, other) {
-            return one == other;
+        if self.is_literal() && other.is_literal() {
+            return self.text == other.text;
         }
         let starts_meet = match self.prefix().len() <= other.prefix().len() {
             true => other.prefix().starts_with(self.prefix()),

@@ -115,7 +115,7 @@ fn normalized(pattern: &Pattern) -> Pattern {
     let spanning: Vec<NameId> = (pattern.captures().filter(|one| one.spans_folders))
         .map(|one| one.name)
         .collect();
-    let mut pattern = pattern.clean();
+    let mut pattern = pattern.clean().into_owned();
     for part in &mut pattern.0 {
         if let Part::Capture(capture) = part {
             capture.spans_folders = spanning.contains(&capture.name);

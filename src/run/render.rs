@@ -105,10 +105,10 @@ pub(super) fn render_recipe(
         given,
         base: None,
     };
-    let dir = values.path(around.workdir.as_ref(), "workdir")?;
-    let stdout = values.path(around.stdout.as_ref(), "stdout")?;
-    let stderr = values.path(around.stderr.as_ref(), "stderr")?;
-    let deps = values.path(rule.deps.as_ref(), "deps")?;
+    let dir = values.path(around.workdir.as_deref(), "workdir")?;
+    let stdout = values.path(around.stdout.as_deref(), "stdout")?;
+    let stderr = values.path(around.stderr.as_deref(), "stderr")?;
+    let deps = values.path(rule.deps.as_deref(), "deps")?;
     // Elsewhere than in the workflow's folder its files need their whole paths.
     values.base = (!dir.is_empty()).then_some(given.folder.as_bstr());
     for placeholder in recipe.text.placeholders() {

@@ -16,32 +16,33 @@ const LONGEST_VALUE: usize = 128 << 10;
 
 impl Loader<'_> {
     /// Takes one item into the space that is being read.
-    pub(super) fn declare(&mut self, item: Item) {
+    pub(super) fn declare(&mut self, item: &Item) {
         let current = self.current;
-        match item.kind {
-            ItemKind::Param { name, value } => self.param(item.doc, &name, value.as_ref()),
+        match &item.kind {
+            ItemKind::Param { name, value } => self.param(item.doc.clone(), name, value.as_ref()),
             ItemKind::Let { name, value } => {
-                if self.claim_constant(&name) {
+                if self.claim_constant(name) {
                     // One that is wrong still has a name, so that its users are not blamed too.
-                    let content = self.content(&value).map(|(content, _)| content);
+                    let content = self.content(value).map(|(content, _)| content);
                     let content = content.unwrap_or(Content::One(BString::default()));
                     self.constants
                         .values
-                        .insert(name.value, (content, name.span));
+                        .insert(name.value.clone(), (content, name.span));
                 }
             }
-            ItemKind::JobsLimit { name, count } => self.jobs_limit(&name, &count),
+            ItemKind::JobsLimit { name, count } => self.jobs_limit(name, count),
             ItemKind::Env { name, value } => {
-                let Some(value) = self.text(&value) else {
+                let Some(value) = self.text(value) else {
                     return;
                 };
+                let name = name.value.clone();
                 match current {
-                    0 => self.workflow.env.push((name.value, value)),
-                    _ => self.spaces[current].env.push((name.value, value)),
+                    0 => self.workflow.env.push((name, value)),
+                    _ => self.spaces[current].env.push((name, value)),
                 }
             }
             ItemKind::Shell { words } => {
-                let argv = self.texts(&words);
+                let argv = self.texts(words);
                 if !argv.is_empty() {
                     self.shell = super::recipe::Shell {
                         argv: argv.into(),
@@ -57,39 +58,38 @@ impl Loader<'_> {
                     self.workflow.no_outputs.insert(id.index());
                 }
                 self.rules.entry(rule.name.value.clone()).or_insert(id);
-                let doc = item.doc;
                 self.found.push(Found {
                     space: current,
-                    rule,
-                    doc,
+                    rule: rule.clone(),
+                    doc: item.doc.clone(),
                 });
             }
             ItemKind::Table { name, from } => {
-                self.claim(&name, "table");
-                table::declare(self, &name, &from);
+                self.claim(name, "table");
+                table::declare(self, name, from);
             }
             ItemKind::Target { name, words } => {
-                self.claim(&name, "target");
+                self.claim(name, "target");
                 self.targets.push(target::Named {
                     space: current,
-                    name: Some(name),
-                    words,
+                    name: Some(name.clone()),
+                    words: words.clone(),
                 });
             }
             ItemKind::Default { words } => self.targets.push(target::Named {
                 space: current,
                 name: None,
-                words,
+                words: words.clone(),
             }),
             ItemKind::Python { word } => {
-                let python = self.text(&word);
+                let python = self.text(word);
                 self.only_main(|workflow| workflow.python = python);
             }
             ItemKind::Preload { names } => {
-                let names = self.texts(&names);
+                let names = self.texts(names);
                 self.only_main(|workflow| workflow.preload.extend(names));
             }
-            ItemKind::ChecksumLevel { level } => self.checksum_level(&level),
+            ItemKind::ChecksumLevel { level } => self.checksum_level(level),
             ItemKind::Include { .. } | ItemKind::Use { .. } => {
                 unreachable!("files are opened by whoever reads the space")
             }

@@ -1,5 +1,7 @@
 //! Words and placeholders after names were looked up.
 
+use std::borrow::Cow;
+
 use bstr::BString;
 
 use crate::lang::Span;
@@ -96,19 +98,19 @@ pub struct Word {
 impl Word {
     /// The text of a word that has neither globs nor values.
     pub fn literal(&self) -> Option<BString> {
-        let mut text = BString::default();
-        for part in &self.parts {
-            match part {
-                Part::Text(piece) => text.extend_from_slice(piece),
-                _ => return None,
-            }
+        if !self.parts.iter().all(|part| matches!(part, Part::Text(_))) {
+            return None;
         }
-        Some(text)
+        let texts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.as_slice(),
+            Part::Glob(_) | Part::Value(..) => b"",
+        });
+        Some(bstr::concat(texts).into())
     }
 
     /// The text and globs of a word without values, as files are called: without `./` in front.
     pub fn pattern(&self) -> Pattern {
-        let mut pattern = Pattern::default();
+        let mut pattern = Pattern(Vec::with_capacity(self.parts.len()));
         for part in &self.parts {
             match part {
                 Part::Text(text) => pattern.push_text(text),
@@ -116,7 +118,10 @@ impl Word {
                 Part::Value(..) => {}
             }
         }
-        pattern.clean()
+        if let Cow::Owned(clean) = pattern.clean() {
+            return clean;
+        }
+        pattern
     }
 
     pub fn has_glob(&self) -> bool {

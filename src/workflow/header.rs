@@ -141,7 +141,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             needs: attributes.needs,
             after: attributes.after,
             priority: attributes.priority,
-            active_if: attributes.active_if,
+            active_if: attributes.active_if.map(Box::new),
             is_always: attributes.is_always,
             is_protected: attributes.is_protected,
             is_update: attributes.is_update,
@@ -173,18 +173,18 @@ fn factor_span(factor: &ast::Factor) -> Option<Span> {
 }
 
 /// What the jobs of a rule are named by, where that is several items.
-fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Tuple> {
+fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Box<Tuple>> {
     let verb = rule.verb.value;
     if !verb.makes_tuples() {
         return None;
     }
     let groups = |factor: &Factor| factor.filter.n_groups() as u32;
     if verb == Verb::Product {
-        return Some(Tuple {
+        return Some(Box::new(Tuple {
             n_elements: factors.len() as u32,
             has_lists: false,
             n_groups: factors.iter().map(groups).collect(),
-        });
+        }));
     }
     let what = format!("the size of a tuple of `{}`", rule.name.value);
     let size = rule.tuple_size.as_ref();
@@ -199,11 +199,11 @@ fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Tu
         );
         size = 1;
     }
-    Some(Tuple {
+    Some(Box::new(Tuple {
         n_elements: size,
         has_lists: true,
         n_groups: vec![factors.first().map_or(0, groups); size as usize],
-    })
+    }))
 }
 
 /// No more items than this name one job: what a tuple makes is named by each of them.

@@ -10,6 +10,7 @@ mod uses;
 use std::collections::HashSet;
 
 use super::Workflow;
+use super::halves::in_halves;
 use crate::lang::ast::{Ast, FilterKind, Item, ItemKind};
 use crate::lang::{Diag, Sources, Span};
 use uses::{Uses, holes};
@@ -28,21 +29,31 @@ pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
     if is_whole {
         limits(ast, &uses, &mut diags);
     }
-    shells::words(ast, sources, &mut diags);
-    paths::detours(ast, &mut diags);
+    let of_items = in_halves(ast.items.len(), |which| {
+        let mut diags = Vec::new();
+        shells::words(&ast.items[which.clone()], sources, &mut diags);
+        paths::detours(&ast.items[which], &mut diags);
+        diags
+    });
+    diags.extend(of_items.into_iter().flatten());
     let main = ast.items.first().map(|item| item.span.file);
-    for rule in workflow.rules.values() {
-        if let Some(recipe) = &rule.recipe
-            && recipe.text.interpreter.is_shell()
-        {
-            recipes::raw(recipe, sources, &mut diags);
-            let names_output = recipes::written_out(rule, recipe, &mut diags);
-            let is_seen = Some(rule.name_span.file) == main;
-            if is_seen && !names_output && !uses.redirected.contains(&rule.name_span.start) {
-                recipes::no_output(rule, recipe, &mut diags);
+    let of_recipes = in_halves(workflow.rules.len(), |which| {
+        let mut diags = Vec::new();
+        for rule in &workflow.rules.values()[which] {
+            if let Some(recipe) = &rule.recipe
+                && recipe.text.interpreter.is_shell()
+            {
+                recipes::raw(recipe, sources, &mut diags);
+                let names_output = recipes::written_out(rule, recipe, &mut diags);
+                let is_seen = Some(rule.name_span.file) == main;
+                if is_seen && !names_output && !uses.redirected.contains(&rule.name_span.start) {
+                    recipes::no_output(rule, recipe, &mut diags);
+                }
             }
         }
-    }
+        diags
+    });
+    diags.extend(of_recipes.into_iter().flatten());
     // A rule of a module is there once for each use of it.
     let mut seen = HashSet::new();
     let place = |diag: &Diag| diag.primary.as_ref().map(|label| label.span);

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
 use bstr::BString;
 use rustc_hash::FxHashMap as HashMap;
 
+use super::halves::MANY_RULES;
 use super::header::{self, Header};
 use super::param::Override;
 use super::scope::{Constants, Unknown};
@@ -50,7 +52,7 @@ pub struct Loader<'a> {
     /// The one that is being read. Its `constants`, `limits`, `rules` and `shell` are above.
     pub(super) current: usize,
     /// Files that were read, by name.
-    pub(super) parsed: HashMap<String, Ast>,
+    pub(super) parsed: HashMap<String, Arc<Ast>>,
     pub(super) n_included: usize,
     pub(super) found: Vec<Found>,
     pub(super) targets: Vec<target::Named>,
@@ -58,9 +60,6 @@ pub struct Loader<'a> {
 
 /// Mistakes after which a file's names are not known.
 const UNREADABLE: [&str; 4] = ["E0271", "E0277", "E0291", "E0292"];
-
-/// So many rules are worth a thread.
-pub(super) const MANY_RULES: usize = 1_000;
 
 /// How the codes of mistakes about names begin.
 const FOLLOWS: [&str; 5] = ["E015", "E023", "E0252", "E0294", "E0295"];
@@ -124,7 +123,8 @@ pub fn load(
 
 impl Loader<'_> {
     fn resolve_rules(&mut self) {
-        let found = std::mem::take(&mut self.found);
+        let mut found = std::mem::take(&mut self.found);
+        let docs: Vec<Option<String>> = found.iter_mut().map(|found| found.doc.take()).collect();
         // To read the recipes takes no names, and as long as to resolve the headers.
         let lex = || -> Vec<Option<recipe::Lexed>> {
             let recipes = found.iter().map(|found| found.rule.recipe.as_ref());
@@ -135,7 +135,7 @@ impl Loader<'_> {
             let is_long = found.len() >= MANY_RULES;
             // Where no thread can be had they are read one by one.
             let lexing = is_long.then(|| builder.spawn_scoped(scope, lex).ok());
-            self.resolve_found(&found, lexing.flatten());
+            self.resolve_found(&found, docs, lexing.flatten());
         });
     }
 
@@ -143,12 +143,13 @@ impl Loader<'_> {
     fn resolve_found(
         &mut self,
         found: &[Found],
+        docs: Vec<Option<String>>,
         recipes: Option<ScopedJoinHandle<Vec<Option<recipe::Lexed>>>>,
     ) {
         let mut headers: Vec<Header> = Vec::with_capacity(found.len());
-        for Found { space, rule, doc } in found {
+        for (Found { space, rule, .. }, doc) in found.iter().zip(docs) {
             self.enter(*space);
-            let mut header = header::resolve(self, rule, doc.clone());
+            let mut header = header::resolve(self, rule, doc);
             header.rule.name.insert_str(0, &self.spaces[*space].prefix);
             header.rule.module = self.spaces[*space].module;
             headers.push(header);

@@ -6,8 +6,8 @@ use bstr::{BStr, BString};
 use hashbrown::{HashMap, HashTable};
 use rustc_hash::FxBuildHasher;
 
-use super::{RuleId, shape};
-use crate::dense::Table;
+use super::RuleId;
+use crate::dense::{Id, Table};
 use crate::pattern::{self, Pattern, Shape};
 
 /// The shape of an output and whose it is.
@@ -34,7 +34,7 @@ struct InFolder {
     globs: Vec<u32>,
 }
 
-/// The first folder of a shape, when text says what it is; `.` for a name without folders.
+/// As [`Shape::first_folder`], for a word whose shape may not be needed.
 fn first_folder(pattern: &Pattern) -> Option<&BStr> {
     let Some(pattern::Part::Text(text)) = pattern.0.first() else {
         return None;
@@ -47,18 +47,27 @@ fn first_folder(pattern: &Pattern) -> Option<&BStr> {
 }
 
 impl Index {
-    /// Takes in what one rule makes. Rules come in their order.
-    pub fn add(&mut self, rule: RuleId, pattern: &Pattern) {
+    /// What the outputs of each rule can be called. Rules come in their order.
+    pub fn of(shapes: impl Iterator<Item = Vec<Shape>>) -> Index {
+        let mut index = Index::default();
+        index.shapes.reserve(shapes.size_hint().0);
+        for (n, shapes) in shapes.enumerate() {
+            for shape in shapes {
+                index.add(RuleId::new(n), shape);
+            }
+        }
+        index
+    }
+
+    fn add(&mut self, rule: RuleId, shape: Shape) {
         let at = self.shapes.len() as u32;
-        let pattern = pattern.clean();
-        let shape = shape::of(&pattern);
         if let Some(path) = shape.literal() {
             let hash = |path: &BStr| FxBuildHasher.hash_one(path);
             let shapes = &self.shapes;
             let hash_of = |at: &u32| shapes[*at as usize].shape.literal().map_or(0, hash);
             self.literals.insert_unique(hash(path), at, hash_of);
         }
-        match first_folder(&pattern) {
+        match shape.first_folder() {
             Some(folder) => {
                 let there = self.by_folder.entry_ref(folder).or_default();
                 match shape.literal() {

@@ -7,6 +7,7 @@ pub mod captures;
 mod declare;
 pub mod expr;
 mod given;
+mod halves;
 pub mod header;
 pub mod lint;
 pub mod load;
@@ -269,14 +270,14 @@ pub struct Cluster {
     pub group: Option<u32>,
 }
 
-/// Where a rule's recipe runs: words that are filled for each job.
+/// Where a rule's recipe runs: words that are filled for each job. Few rules say anything.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
     pub env: Vec<(String, Word)>,
-    pub workdir: Option<Word>,
+    pub workdir: Option<Box<Word>>,
     /// Files that take what the recipe prints.
-    pub stdout: Option<Word>,
-    pub stderr: Option<Word>,
+    pub stdout: Option<Box<Word>>,
+    pub stderr: Option<Box<Word>>,
 }
 
 /// What a rule does once, when all its jobs are done.
@@ -300,7 +301,7 @@ pub struct Rule {
     /// None for `originate`; several for `product`; one for the other verbs.
     pub factors: Vec<Factor>,
     /// What a job's elements are, for the verbs whose jobs are named by several items.
-    pub tuple: Option<Tuple>,
+    pub tuple: Option<Box<Tuple>>,
     pub with: Vec<Extra>,
     /// Replaces the job's inputs when there is any.
     pub using: Vec<Extra>,
@@ -315,7 +316,7 @@ pub struct Rule {
     pub after: Vec<RuleId>,
     pub priority: i32,
     /// `None`: it takes part always.
-    pub active_if: Option<ActiveIf>,
+    pub active_if: Option<Box<ActiveIf>>,
     /// Its jobs run each time they are asked for.
     pub is_always: bool,
     /// Outputs are made read-only, and not overwritten unless the rule is forced by name.
@@ -330,7 +331,7 @@ pub struct Rule {
     /// Says whether a job is stale.
     pub check: Option<Box<Recipe>>,
     /// A Makefile rule that the job writes: what it names are inputs from then on.
-    pub deps: Option<Word>,
+    pub deps: Option<Box<Word>>,
     /// In this order, when all jobs are done and any has run.
     pub then: Vec<Then>,
     /// `None`: the run's default.

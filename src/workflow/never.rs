@@ -1,5 +1,7 @@
 //! Filters that can never match: no file need be looked at to know it.
 
+use std::cell::LazyCell;
+
 use bstr::BString;
 
 use super::{Factor, Filter, Rule, Source, Workflow};
@@ -21,7 +23,7 @@ fn can_never_match(workflow: &Workflow, factor: &Factor) -> bool {
     if matches!(factor.filter, Filter::All) || factor.sources.is_empty() {
         return false;
     }
-    let filter = Shape::filter(&factor.filter);
+    let filter = LazyCell::new(|| Shape::filter(&factor.filter));
     factor.sources.iter().all(|source| match source {
         Source::Rule(rule) => {
             let mut shapes = workflow.shapes[*rule].iter();

@@ -7,16 +7,16 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::ops::Range;
-use std::panic::resume_unwind;
-use std::thread;
 
+use rustc_hash::FxHashMap as HashMap;
+
+use super::halves::in_halves;
 use super::header::Header;
-use super::load::MANY_RULES;
 use super::made::Index;
 use super::{Rule, RuleId, SampleTable, Source, TableId, Word, shape};
-use crate::dense::{Id, Table};
+use crate::dense::{BitSet, Id, Table};
 use crate::lang::{Diag, Sources, Span};
-use crate::pattern::{self, Pattern, Shape, intersects};
+use crate::pattern::{self, Filter, Pattern, Shape, intersects};
 
 /// The rules in an order in which they can be expanded.
 pub struct Ordered {
@@ -131,16 +131,7 @@ pub fn by_words(
     order: &[RuleId],
     sources: &Sources,
 ) -> Result<Ordered, Diag> {
-    let mut shapes: Table<RuleId, Vec<Pattern>> = Table::filled(rules.len(), Vec::new());
-    for &rule in order {
-        shapes[rule] = output_shapes(&rules[rule], tables, &shapes);
-    }
-    let mut index = Index::default();
-    for rule in rules.ids() {
-        for pattern in std::mem::take(&mut shapes[rule]) {
-            index.add(rule, &pattern);
-        }
-    }
+    let index = Index::of(shapes(rules, tables, order).into_iter());
     let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(|rule| named(rule)).collect();
     let is_active = |rule: RuleId| rules[rule].is_active();
     let look = |ids: Range<usize>| {
@@ -160,10 +151,14 @@ pub fn by_words(
         let found: Vec<Vec<RuleId>> = found.collect();
         (found, fed_back)
     };
-    let (found, fed_back) = in_halves(rules.len(), &look);
-    let mut upstream_by_words = Table::filled(rules.len(), Vec::new());
-    for (id, found) in rules.ids().zip(found) {
-        upstream_by_words[id] = found;
+    let mut fed_back = Vec::new();
+    let mut upstream_by_words = Table::default();
+    upstream_by_words.reserve(rules.len());
+    for (found, fed) in in_halves(rules.len(), look) {
+        fed_back.extend(fed);
+        for upstream in found {
+            upstream_by_words.push(upstream);
+        }
     }
     let upstream = |rule: RuleId| -> Vec<RuleId> {
         let names = by_name[rule.index()].iter();
@@ -193,28 +188,6 @@ pub fn by_words(
     }
 }
 
-type Halves = (Vec<Vec<RuleId>>, Vec<(RuleId, RuleId)>);
-
-/// What `look` finds for the rules `0..n`, the second half on a thread of its own where they are many.
-fn in_halves(n: usize, look: &(dyn Fn(Range<usize>) -> Halves + Sync)) -> Halves {
-    if n < MANY_RULES {
-        return look(0..n);
-    }
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().name("words".into());
-        let second = builder.spawn_scoped(scope, || look(n / 2..n)).ok();
-        let (mut upstream, mut fed_back) = look(0..n / 2);
-        let second = match second.map(|second| second.join()) {
-            Some(found) => found.unwrap_or_else(|panic| resume_unwind(panic)),
-            // There was no thread to be had.
-            None => look(n / 2..n),
-        };
-        upstream.extend(second.0);
-        fed_back.extend(second.1);
-        (upstream, fed_back)
-    })
-}
-
 /// The word by which `rule` needs `next`, and how a message says so.
 fn through(
     rule: &Rule,
@@ -228,6 +201,7 @@ fn through(
             continue;
         };
         let meets = wanted(rule, word, tables).iter().any(|wanted| {
+            let wanted = &*wanted.clean();
             let wanted_shape = shape::of(wanted);
             index.candidates(wanted).iter().any(|at| {
                 let made = &index.shapes[*at as usize];
@@ -256,11 +230,47 @@ fn inside_folder(pattern: &Pattern) -> Option<Pattern> {
     })
 }
 
-/// What the rule's outputs can be called.
+/// What the outputs of each rule can be called. `order` has the rules by name.
+fn shapes(
+    rules: &Table<RuleId, Box<Rule>>,
+    tables: &Table<TableId, SampleTable>,
+    order: &[RuleId],
+) -> Vec<Vec<Shape>> {
+    // What replaces a suffix is called after outputs of a rule upstream.
+    let mut is_suffixed = BitSet::default();
+    for factor in rules.values().iter().flat_map(|rule| &rule.factors) {
+        for source in factor.sources.iter().filter(|_| factor.suffix().is_some()) {
+            if let Source::Rule(upstream) = source {
+                is_suffixed.insert(upstream.index());
+            }
+        }
+    }
+    let mut known: HashMap<RuleId, Vec<Pattern>> = HashMap::default();
+    for &rule in order
+        .iter()
+        .filter(|rule| is_suffixed.contains(rule.index()))
+    {
+        let patterns = output_shapes(&rules[rule], tables, &known);
+        known.insert(rule, patterns);
+    }
+    let halves = in_halves(rules.len(), |ids| {
+        let shapes = ids.map(RuleId::new).map(|rule| match known.get(&rule) {
+            Some(patterns) => patterns.iter().map(shape::of).collect(),
+            None => {
+                let patterns = output_shapes(&rules[rule], tables, &known);
+                patterns.iter().map(shape::of).collect()
+            }
+        });
+        shapes.collect::<Vec<Vec<Shape>>>()
+    });
+    halves.into_iter().flatten().collect()
+}
+
+/// What the rule's outputs can be called; `known` has those of rules that it takes by suffix.
 fn output_shapes(
     rule: &Rule,
     tables: &Table<TableId, SampleTable>,
-    shapes: &Table<RuleId, Vec<Pattern>>,
+    known: &HashMap<RuleId, Vec<Pattern>>,
 ) -> Vec<Pattern> {
     let mut found: Vec<Pattern> = Vec::new();
     for output in rule.outputs.iter().flatten() {
@@ -276,7 +286,7 @@ fn output_shapes(
         };
         for source in &rule.factors[0].sources {
             let sources = match source {
-                Source::Rule(upstream) => shapes[*upstream].clone(),
+                Source::Rule(upstream) => known.get(upstream).cloned().unwrap_or_default(),
                 Source::Table(_) => Vec::new(),
                 Source::Files(word) => vec![shape::of_word(word, &|_| true)],
             };
@@ -301,8 +311,8 @@ const MOST_SHAPES: usize = 64;
 /// What a word of a rule can name.
 fn wanted(rule: &Rule, word: &Word, tables: &Table<TableId, SampleTable>) -> Vec<Pattern> {
     match shape::of_rows(rule, word, tables, 10_000) {
-        Some(rows) => rows.iter().map(Pattern::clean).collect(),
-        None => vec![shape::of_word(word, &|_| true).clean()],
+        Some(rows) => rows,
+        None => vec![shape::of_word(word, &|_| true)],
     }
 }
 
@@ -317,12 +327,13 @@ fn upstream_of(
     fed_back: &mut Vec<(RuleId, RuleId)>,
 ) -> Vec<RuleId> {
     let mut found: Vec<RuleId> = Vec::new();
-    let mut look = |wanted: &Pattern, filter: &Shape| {
+    let mut look = |wanted: &Pattern, filter: &Filter| {
+        let wanted = &*wanted.clean();
         let candidates = index.candidates(wanted);
         if candidates.is_empty() {
             return;
         }
-        let wanted_shape = shape::of(wanted);
+        let (wanted_shape, filter) = (shape::of(wanted), &Shape::filter(filter));
         for at in candidates {
             let made = &index.shapes[at as usize];
             if found.contains(&made.rule) {
@@ -336,7 +347,9 @@ fn upstream_of(
                 continue;
             }
             if made.rule == id || depends_on(made.rule, id, by_name) {
-                if !fed_back.contains(&(id, made.rule)) {
+                // Those of a rule stand together, so that none before them need be looked at.
+                let mut own = fed_back.iter().rev().take_while(|(fed, _)| *fed == id);
+                if !own.any(|(_, maker)| *maker == made.rule) {
                     fed_back.push((id, made.rule));
                 }
             } else {
@@ -345,18 +358,16 @@ fn upstream_of(
         }
     };
     for factor in &rule.factors {
-        let filter = Shape::filter(&factor.filter);
         for source in &factor.sources {
             if let Source::Files(word) = source {
-                look(&shape::of_word(word, &|_| true).clean(), &filter);
+                look(&shape::of_word(word, &|_| true), &factor.filter);
             }
         }
     }
-    let anything = Shape::anything();
     for extra in rule.with.iter().chain(&rule.using) {
         if let Source::Files(word) = &extra.source {
             for wanted in wanted(rule, word, tables) {
-                look(&wanted, &anything);
+                look(&wanted, &Filter::All);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The names of a workflow or of one of its modules, each in a space of its own; the files that
 //! they are written in.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -66,18 +67,36 @@ pub(super) struct Found {
     pub doc: Option<String>,
 }
 
-/// A file that is being read: its items that are still to come.
-struct Frame {
-    items: std::vec::IntoIter<Item>,
+/// A file that was read. One that others name is kept for whoever names it again.
+#[derive(Clone)]
+enum File<'a> {
+    Main(&'a Ast),
+    Named(Arc<Ast>),
+}
+
+impl Deref for File<'_> {
+    type Target = Ast;
+    fn deref(&self) -> &Ast {
+        match self {
+            File::Main(ast) => ast,
+            File::Named(ast) => ast,
+        }
+    }
+}
+
+/// A file whose items are being taken in, one after the other.
+struct Frame<'a> {
+    file: File<'a>,
+    next: usize,
     name: String,
     /// The word that named it; none for the main file.
     named: Option<Span>,
 }
 
 /// A space that is to be read.
-struct Todo {
+struct Todo<'a> {
     space: usize,
-    ast: Ast,
+    file: File<'a>,
     name: String,
     named: Option<Span>,
     /// The files above it, and the words by which each names the next.
@@ -91,14 +110,14 @@ impl Loader<'_> {
         let name = file.map_or(String::new(), |file| self.sources.get(file).name.clone());
         let mut todo = vec![Todo {
             space: 0,
-            ast: main.clone(),
+            file: File::Main(main),
             name,
             named: None,
             above: Vec::new(),
         }];
         let mut next = 0;
         while next < todo.len() {
-            let found = self.read_space(&mut todo[next]);
+            let found = self.read_space(&todo[next]);
             todo.extend(found);
             next += 1;
         }
@@ -107,21 +126,18 @@ impl Loader<'_> {
     }
 
     /// Declares everything in one space; the modules that it uses are still to be read.
-    fn read_space(&mut self, todo: &mut Todo) -> Vec<Todo> {
+    fn read_space<'a>(&mut self, todo: &Todo<'a>) -> Vec<Todo<'a>> {
         self.enter(todo.space);
         let mut frames = Vec::new();
-        self.push_frame(
-            &mut frames,
-            std::mem::take(&mut todo.ast),
-            &todo.name,
-            todo.named,
-        );
+        self.push_frame(&mut frames, todo.file.clone(), &todo.name, todo.named);
         let mut uses: Vec<(Item, Vec<Above>)> = Vec::new();
         while let Some(frame) = frames.last_mut() {
-            let Some(item) = frame.items.next() else {
+            let file = frame.file.clone();
+            let Some(item) = file.items.get(frame.next) else {
                 frames.pop();
                 continue;
             };
+            frame.next += 1;
             let above = || {
                 let frames = frames.iter().map(|frame| (frame.name.clone(), frame.named));
                 todo.above.iter().cloned().chain(frames).collect::<Vec<_>>()
@@ -132,14 +148,15 @@ impl Loader<'_> {
                     if !self.may_include(file.span) {
                         continue;
                     }
-                    if let Some((name, ast)) = self.open_file(file, &above) {
-                        self.push_frame(&mut frames, ast, &name, Some(file.span));
+                    if let Some((name, found)) = self.open_file(file, &above) {
+                        let found = File::Named(found);
+                        self.push_frame(&mut frames, found, &name, Some(file.span));
                     }
                 }
                 ItemKind::Use { name, .. } => {
                     self.claim(name, "module");
                     let above = above();
-                    uses.push((item, above));
+                    uses.push((item.clone(), above));
                 }
                 _ => self.declare(item),
             }
@@ -161,19 +178,26 @@ impl Loader<'_> {
         self.n_included <= MOST_INCLUDED
     }
 
-    fn push_frame(&mut self, frames: &mut Vec<Frame>, ast: Ast, name: &str, named: Option<Span>) {
-        let broken = ast.broken.into_iter().map(|name| name.value);
+    fn push_frame<'a>(
+        &mut self,
+        frames: &mut Vec<Frame<'a>>,
+        file: File<'a>,
+        name: &str,
+        named: Option<Span>,
+    ) {
+        let broken = file.broken.iter().map(|name| name.value.clone());
         let current = self.current;
         self.spaces[current].broken.extend(broken);
         frames.push(Frame {
-            items: ast.items.into_iter(),
+            file,
+            next: 0,
             name: name.into(),
             named,
         });
     }
 
     /// A file that an `include` or `use` names, parsed; `None` after a mistake.
-    fn open_file(&mut self, word: &ast::Word, above: &[Above]) -> Option<(String, Ast)> {
+    fn open_file(&mut self, word: &ast::Word, above: &[Above]) -> Option<(String, Arc<Ast>)> {
         let file = self.text(word)?.to_string();
         let name = beside(&self.sources.get(word.span.file).name, &file);
         if let Some(start) = above.iter().position(|(other, _)| *other == name) {
@@ -194,9 +218,8 @@ impl Loader<'_> {
             return Some((name, ast.clone()));
         }
         let (name, bytes) = self.read_file(&file, word.span, "the workflow")?;
-        let text = foreign::read(bytes);
-        let id = self.sources.add(name.clone(), text.as_str());
-        let (ast, mut diags) = parse(id, &text);
+        let id = self.sources.add(name.clone(), foreign::read(bytes));
+        let (ast, mut diags) = parse(id, &self.sources.get(id).text);
         let not_text = diags.iter_mut().find(|diag| diag.code == NOT_TEXT);
         let is_text = not_text.is_none();
         if let Some(diag) = not_text {
@@ -207,6 +230,7 @@ impl Loader<'_> {
         if !is_text {
             return None;
         }
+        let ast = Arc::new(ast);
         self.parsed.insert(name.clone(), ast.clone());
         Some((name, ast))
     }
@@ -261,7 +285,12 @@ impl Loader<'_> {
     }
 
     /// Makes the space of a module and gives its params their values.
-    fn begin_module(&mut self, user: usize, item: &Item, above: Vec<Above>) -> Option<Todo> {
+    fn begin_module<'a>(
+        &mut self,
+        user: usize,
+        item: &Item,
+        above: Vec<Above>,
+    ) -> Option<Todo<'a>> {
         let ItemKind::Use {
             file,
             name,
@@ -316,7 +345,7 @@ impl Loader<'_> {
         let (file_name, ast) = opened?;
         Some(Todo {
             space,
-            ast,
+            file: File::Named(ast),
             name: file_name,
             named: Some(file.span),
             above,
@@ -389,6 +418,9 @@ impl Loader<'_> {
 
     /// Goes into a space: `constants`, `limits`, `rules` and `shell` are its from now on.
     pub(super) fn enter(&mut self, space: usize) {
+        if space == self.current {
+            return;
+        }
         for space in [self.current, space] {
             let other = &mut self.spaces[space];
             std::mem::swap(&mut self.constants, &mut other.constants);

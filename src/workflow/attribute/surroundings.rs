@@ -15,7 +15,7 @@ pub(in crate::workflow) fn resolve(
     scope: &RuleScope,
     input_slots: &[Option<String>],
     output_slots: &[Option<String>],
-) -> (Around, Option<Word>) {
+) -> (Around, Option<Box<Word>>) {
     let mut around = Around::default();
     let mut deps = None;
     let read = |loader: &mut Loader, word: &ast::Word| -> Option<Word> {
@@ -51,19 +51,19 @@ pub(in crate::workflow) fn resolve(
             }
             "workdir" => {
                 let word = read(loader, word);
-                around.workdir = one_path(loader, word);
+                around.workdir = one_path(loader, word).map(Box::new);
             }
             "stdout" => {
                 let word = read(loader, word);
-                around.stdout = file(loader, rule, attribute, word);
+                around.stdout = file(loader, rule, attribute, word).map(Box::new);
             }
             "deps" => {
                 let word = read(loader, word);
-                deps = file(loader, rule, attribute, word);
+                deps = file(loader, rule, attribute, word).map(Box::new);
             }
             "stderr" => {
                 let word = read(loader, word);
-                around.stderr = file(loader, rule, attribute, word);
+                around.stderr = file(loader, rule, attribute, word).map(Box::new);
             }
             _ => {}
         }

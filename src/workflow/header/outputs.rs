@@ -35,7 +35,7 @@ pub(in crate::workflow) fn finish(
     let no_input = no_item.filter(|_| !has_extras);
     let scope = RuleScope {
         rule: Some(rule),
-        tuple: tuple.as_ref(),
+        tuple: tuple.as_deref(),
         no_item,
         no_input,
         tables: &tables,
@@ -58,7 +58,9 @@ pub(in crate::workflow) fn finish(
     twice(loader, rule.with.iter().chain(&rule.using));
     match &rule.outputs {
         None => without_outputs(loader, rule),
-        Some(groups) => outputs(loader, rule, groups, header, &scope, &input_slots),
+        Some(groups) => {
+            header.rule.outputs = outputs(loader, rule, groups, &scope, &input_slots);
+        }
     }
     let groups = &header.rule.outputs;
     let first = groups.first().into_iter().flatten();
@@ -78,7 +80,7 @@ pub(in crate::workflow) fn finish(
         captures,
         n_groups: header.n_groups,
         is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
-        tuple: tuple.as_ref(),
+        tuple: tuple.as_deref(),
         input_slots: &input_slots,
         output_slots: &output_slots,
         glob_outputs: &glob_outputs,
@@ -179,54 +181,61 @@ pub(super) fn outputs(
     loader: &mut Loader,
     rule: &ast::Rule,
     groups: &[ast::OutputGroup],
-    header: &mut Header,
     scope: &RuleScope,
     input_slots: &[Option<String>],
-) {
-    let is_originate = rule.verb.value == Verb::Originate;
-    let mut filters = rule
-        .factors
-        .iter()
-        .filter_map(|factor| factor.filter.as_ref());
-    let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
+) -> Vec<Vec<Output>> {
+    if rule.verb.value != Verb::Originate {
+        let mut only = Vec::with_capacity(groups.len());
+        for group in groups {
+            outputs_of(loader, rule, group, scope, input_slots, &mut only);
+        }
+        return vec![only];
+    }
     let mut all: Vec<Vec<Output>> = Vec::with_capacity(groups.len());
     for group in groups {
         let mut outputs = Vec::with_capacity(group.words.len());
-        for named in &group.words {
-            let n_before = loader.diags.len();
-            let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
-            if words.is_empty() && loader.diags.len() == n_before && !is_originate {
-                no_words(loader, named.word.span);
-            }
-            for word in words {
-                check_glob(loader, rule, &word);
-                let replaces_suffix = has_suffix && !is_whole_path(&named.word);
-                if replaces_suffix && rule.verb.value.makes_tuples() {
-                    no_suffix_of_tuple(loader, rule, &named.word);
-                }
-                let name = named.name.as_ref().map(|name| name.value.clone());
-                outputs.push(Output {
-                    name,
-                    word,
-                    replaces_suffix,
-                });
-            }
-        }
-        twice(loader, group.words.iter());
-        if is_originate && !group.in_parentheses {
+        outputs_of(loader, rule, group, scope, input_slots, &mut outputs);
+        match group.in_parentheses {
+            true => all.push(outputs),
             // A list is as many words as it has elements.
-            all.extend(outputs.into_iter().map(|output| vec![output]));
-        } else {
-            all.push(outputs);
+            false => all.extend(outputs.into_iter().map(|output| vec![output])),
         }
     }
-    header.rule.outputs = if is_originate {
-        all
-    } else {
-        let mut only = Vec::with_capacity(all.iter().map(Vec::len).sum());
-        only.extend(all.into_iter().flatten());
-        vec![only]
-    };
+    all
+}
+
+fn outputs_of(
+    loader: &mut Loader,
+    rule: &ast::Rule,
+    group: &ast::OutputGroup,
+    scope: &RuleScope,
+    input_slots: &[Option<String>],
+    outputs: &mut Vec<Output>,
+) {
+    let is_originate = rule.verb.value == Verb::Originate;
+    let mut filters = rule.factors.iter().flat_map(|factor| &factor.filter);
+    let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
+    for named in &group.words {
+        let n_before = loader.diags.len();
+        let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
+        if words.is_empty() && loader.diags.len() == n_before && !is_originate {
+            no_words(loader, named.word.span);
+        }
+        for word in words {
+            check_glob(loader, rule, &word);
+            let replaces_suffix = has_suffix && !is_whole_path(&named.word);
+            if replaces_suffix && rule.verb.value.makes_tuples() {
+                no_suffix_of_tuple(loader, rule, &named.word);
+            }
+            let name = named.name.as_ref().map(|name| name.value.clone());
+            outputs.push(Output {
+                name,
+                word,
+                replaces_suffix,
+            });
+        }
+    }
+    twice(loader, group.words.iter());
 }
 
 /// With `suffix`: a `/` in it, or a `{` first.

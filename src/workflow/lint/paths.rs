@@ -1,15 +1,18 @@
 //! Paths that go into a folder and back: `sub/../a`.
 
 use crate::lang::Diag;
-use crate::lang::ast::{Ast, ItemKind, Piece, Rule, Word};
+use crate::lang::ast::{Item, ItemKind, Piece, Rule, Word};
 
 /// To flow such a path and the short one are two files.
-pub(super) fn detours(ast: &Ast, diags: &mut Vec<Diag>) {
-    let rules = ast.items.iter().filter_map(|item| match &item.kind {
+pub(super) fn detours(items: &[Item], diags: &mut Vec<Diag>) {
+    let rules = items.iter().filter_map(|item| match &item.kind {
         ItemKind::Rule(rule) => Some(rule),
         _ => None,
     });
     for word in rules.flat_map(|rule| words(rule)) {
+        if !word.pieces.iter().any(|piece| text(piece).contains("..")) {
+            continue;
+        }
         let text: String = word.pieces.iter().map(text).collect();
         if let Some(folder) = detour(&text) {
             diags.push(

@@ -1,12 +1,12 @@
 //! What a shell would fill in, where none reads: `$HOME` and `~/` in the words of a header.
 
-use crate::lang::ast::{Ast, ItemKind, NamedWord, Value, Word};
+use crate::lang::ast::{Item, ItemKind, NamedWord, Value, Word};
 use crate::lang::names::name_length;
 use crate::lang::{Diag, Sources, Span};
 
 /// Warns of words that a shell would read as something else. Commands and scripts are read by one.
-pub(super) fn words(ast: &Ast, sources: &Sources, diags: &mut Vec<Diag>) {
-    for item in &ast.items {
+pub(super) fn words(items: &[Item], sources: &Sources, diags: &mut Vec<Diag>) {
+    for item in items {
         match &item.kind {
             ItemKind::Param {
                 value: Some(value), ..

@@ -159,7 +159,9 @@ fn words(value: &Value) -> &[Word] {
 pub(super) fn holes(word: &Word) -> Vec<(bool, &Hole)> {
     let mut found = Vec::new();
     // Depth is bounded: braces in words are nested at most fifty deep.
-    let mut open: Vec<(bool, &Piece)> = word.pieces.iter().map(|piece| (true, piece)).collect();
+    let is_text = |piece: &&Piece| matches!(piece, Piece::Text(_));
+    let pieces = word.pieces.iter().filter(|piece| !is_text(piece));
+    let mut open: Vec<(bool, &Piece)> = pieces.map(|piece| (true, piece)).collect();
     while let Some((is_direct, piece)) = open.pop() {
         match piece {
             Piece::Hole(hole) => found.push((is_direct, &**hole)),
