@@ -2,13 +2,14 @@
 //!
 //! Everything here is a few flat arrays; nothing allocates per element.
 
-use std::hash::{BuildHasher, Hasher};
+mod finder;
+
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut, Range};
 
 use bstr::BStr;
-use hashbrown::HashTable;
-use rustc_hash::FxBuildHasher;
+
+pub use finder::Finder;
 
 /// An index with a meaning: a `u32` newtype made by [`define_id!`](crate::define_id).
 pub trait Id: Copy + Eq {
@@ -252,7 +253,7 @@ impl<T: Copy + Default> Rows<T> {
 pub struct Interner<I> {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    table: HashTable<u32>,
+    finder: Finder,
     id: PhantomData<fn(I)>,
 }
 
@@ -261,16 +262,10 @@ impl<I> Default for Interner<I> {
         Interner {
             bytes: Vec::new(),
             ends: Vec::new(),
-            table: HashTable::new(),
+            finder: Finder::default(),
             id: PhantomData,
         }
     }
-}
-
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = FxBuildHasher.build_hasher();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 fn slice<'a>(bytes: &'a [u8], ends: &[u32], index: u32) -> &'a [u8] {
@@ -288,42 +283,40 @@ impl<I: Id> Interner<I> {
     /// Panics when all strings together reach 4 GiB.
     pub fn intern(&mut self, text: &[u8]) -> I {
         let Interner {
-            bytes, ends, table, ..
+            bytes,
+            ends,
+            finder,
+            ..
         } = self;
-        let entry = table.entry(
-            hash(text),
-            |&other| slice(bytes, ends, other) == text,
-            |&other| hash(slice(bytes, ends, other)),
-        );
-        let index = match entry {
-            hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
-            hashbrown::hash_table::Entry::Vacant(vacant) => {
-                let index = u32::try_from(ends.len()).expect("fewer than 2^32 strings");
-                vacant.insert(index);
-                bytes.extend_from_slice(text);
-                ends.push(u32::try_from(bytes.len()).expect("less than 4 GiB of names"));
-                index
-            }
-        };
+        let n = u32::try_from(ends.len()).expect("fewer than 2^32 strings");
+        let n_more = ends.capacity() - ends.len();
+        let found = finder.find_or_add(text, n, n_more, |index| slice(bytes, ends, index));
+        let index = found.unwrap_or_else(|| {
+            bytes.extend_from_slice(text);
+            ends.push(u32::try_from(bytes.len()).expect("less than 4 GiB of names"));
+            n
+        });
         I::new(index as usize)
     }
 
-    /// Makes room for so many strings more: to grow means to look at every string again.
+    /// Makes room for so many strings more: to grow may mean to look at every string again.
     pub fn reserve(&mut self, n: usize) {
         let Interner {
-            bytes, ends, table, ..
+            bytes,
+            ends,
+            finder,
+            ..
         } = self;
         ends.reserve(n);
-        table.reserve(n, |&other| hash(slice(bytes, ends, other)));
+        finder.reserve(n, |index| slice(bytes, ends, index));
     }
 
     /// The id of `text` if it was interned before.
     pub fn find(&self, text: &[u8]) -> Option<I> {
-        self.table
-            .find(hash(text), |&other| {
-                slice(&self.bytes, &self.ends, other) == text
-            })
-            .map(|&index| I::new(index as usize))
+        let n = self.ends.len() as u32;
+        let at = |index| slice(&self.bytes, &self.ends, index);
+        let found = self.finder.find(text, n, at)?;
+        Some(I::new(found as usize))
     }
 
     pub fn get(&self, id: I) -> &BStr {

@@ -8,11 +8,10 @@ use std::collections::HashSet;
 
 use bstr::{BStr, BString};
 
-use crate::dense::Id;
 use crate::disk::Disk;
 use crate::history::{File, History, Past};
 use crate::pattern::{Pattern, Shape, intersects};
-use crate::plan::{Context, PathId, Plan};
+use crate::plan::{Context, Plan};
 use crate::workflow::{Source, shape};
 
 /// The plan, made again until its globs take no orphan. The workflow goes by its file's name.
@@ -70,16 +69,11 @@ impl Search<'_, '_> {
     /// A job behind a split may still come to make such a file. That is seen to where the plan
     /// grows: by then it has its job.
     fn find(&self, plan: &Plan, orphans: &mut HashSet<BString>) {
-        // A plan names its outputs in nearly the order of the records: mostly it is the next.
-        let mut guess = PathId::default();
         self.history.each(&mut |past| {
             for file in past.outputs() {
                 let name = BStr::new(file.path);
-                let is_next = guess.index() < plan.paths.len() && plan.path(guess) == name;
-                let id = is_next.then_some(guess).or_else(|| plan.paths.find(name));
-                if let Some(id) = id {
-                    guess = PathId::new(id.index() + 1);
-                }
+                // A plan names its outputs in nearly the order of the records, and so they are found.
+                let id = plan.paths.find(name);
                 if id.is_none_or(|id| plan.producer(id).is_none())
                     && !orphans.contains(name)
                     && self.is_asked_for(name)

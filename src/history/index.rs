@@ -1,15 +1,12 @@
-//! Where in a history's bytes the records of each job lie: 8 bytes a job beside a hash table.
+//! Where in a history's bytes the records of each job lie: 8 bytes a job, and what it takes to find it.
 //!
 //! A job's key, and how its last try ended, are read where they lie, in its last record.
 
-use std::cell::Cell;
-
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 
 use super::log;
 use super::past::take_text;
+use crate::dense::Finder;
 
 /// How the record of a success begins.
 pub(super) const DONE: u8 = b'd';
@@ -30,17 +27,9 @@ pub(super) struct Index {
     jobs: Vec<usize>,
     /// The last success of jobs whose last record is none: of few.
     pasts: FxHashMap<u32, usize>,
-    by_key: HashTable<u32>,
-    /// The job behind the one that was last asked for. A plan asks in nearly the order in which an
-    /// earlier run has written, and a guess that is right costs no look into the table.
-    next: Cell<usize>,
-}
-
-fn hash(key: &[u8]) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = FxBuildHasher.build_hasher();
-    hasher.write(key);
-    hasher.finish()
+    /// Jobs by their keys. A run has begun jobs in nearly the order in which they are planned, that of
+    /// names, and a plan asks in this order.
+    by_key: Finder,
 }
 
 /// The key of the job whose record begins at `start`.
@@ -58,7 +47,7 @@ impl Index {
     pub fn reserve(&mut self, bytes: &[u8], n: usize) {
         let Index { jobs, by_key, .. } = self;
         jobs.reserve(n);
-        by_key.reserve(n, |&at| hash(key(bytes, jobs[at as usize])));
+        by_key.reserve(n, |at| key(bytes, jobs[at as usize]));
     }
 
     /// The records of each job.
@@ -77,32 +66,22 @@ impl Index {
 
     /// The records of a job.
     pub fn find(&self, bytes: &[u8], job: &[u8]) -> Option<Records> {
-        let is_it = |at: usize| key(bytes, self.jobs[at]) == job;
-        let guess = self.next.get();
-        let at = match guess < self.jobs.len() && is_it(guess) {
-            true => guess,
-            false => *self.by_key.find(hash(job), |&at| is_it(at as usize))? as usize,
-        };
-        self.next.set(at + 1);
-        Some(self.records(bytes, at))
+        let n = self.jobs.len() as u32;
+        let at = |at| key(bytes, self.jobs[at as usize]);
+        let found = self.by_key.find(job, n, at)?;
+        Some(self.records(bytes, found as usize))
     }
 
     /// Takes in the record at `start`, the newest of its job: what the job had before, if it is known.
     pub fn enter(&mut self, bytes: &[u8], start: usize) -> Option<Records> {
         let Index { jobs, by_key, .. } = self;
         let own = key(bytes, start);
-        let entry = by_key.entry(
-            hash(own),
-            |&at| key(bytes, jobs[at as usize]) == own,
-            |&at| hash(key(bytes, jobs[at as usize])),
-        );
-        let at = match entry {
-            Entry::Occupied(found) => *found.get(),
-            Entry::Vacant(place) => {
-                place.insert(u32::try_from(jobs.len()).expect("fewer than 2^32 jobs"));
-                jobs.push(start);
-                return None;
-            }
+        let n = u32::try_from(jobs.len()).expect("fewer than 2^32 jobs");
+        let n_more = jobs.capacity() - jobs.len();
+        let found = by_key.find_or_add(own, n, n_more, |at| key(bytes, jobs[at as usize]));
+        let Some(at) = found else {
+            jobs.push(start);
+            return None;
         };
         let before = self.records(bytes, at as usize);
         self.jobs[at as usize] = start;
