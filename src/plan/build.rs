@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use bstr::BString;
 
 use super::feedback::{self, Excluded};
+use super::name::Naming;
+use super::source::Item;
 use super::{Consumer, Context, Entry, Job, PathId, Plan, Seen, Then, name};
 use crate::dense::{Run, Table};
 use crate::lang::ast::Verb;
@@ -116,7 +118,7 @@ impl Plan {
     fn originate(&mut self, context: Context, id: RuleId) -> Vec<Entry> {
         let mut entries = Vec::new();
         for group in &context.workflow.rules[id].outputs {
-            let mut naming = name::Naming::default();
+            let mut naming = Naming::default();
             self.fill_extras(context, id, &mut naming);
             let Some(outputs) = self.fill_outputs(context, id, &naming, Some(group)) else {
                 continue;
@@ -142,17 +144,18 @@ impl Plan {
     fn per_item(&mut self, context: Context, id: RuleId) -> Vec<Entry> {
         let rule = &context.workflow.rules[id];
         let sources = &rule.factors[0].sources;
-        let mut taken = (sources.len() > 1).then(HashSet::new);
-        let mut entries = Vec::new();
+        let taken = (sources.len() > 1).then(HashSet::new);
+        let mut jobs = PerItem::new(id, taken);
         for (number, source) in sources.iter().enumerate() {
-            let of_source = self.source_entries(context, id, number as u32, source);
+            jobs.source = number as u32;
+            let of_source = self.source_entries(context, id, jobs.source, source);
             self.reserve_jobs(rule, of_source.len());
-            entries.reserve(of_source.len());
+            jobs.entries.reserve(of_source.len());
             for entry in of_source {
-                self.expand_entry(context, id, number as u32, entry, &mut taken, &mut entries);
+                self.expand_entry(context, entry, &mut jobs);
             }
         }
-        entries
+        jobs.entries
     }
 
     /// Makes room for so many jobs of a rule, each of one item.
@@ -166,70 +169,77 @@ impl Plan {
     }
 
     /// The jobs of one entry, or a stand-in when its items are not known yet.
-    ///
-    /// With several sources `taken` holds the items that an earlier one named.
-    pub(super) fn expand_entry(
-        &mut self,
-        context: Context,
-        id: RuleId,
-        source: u32,
-        entry: Entry,
-        taken: &mut Option<HashSet<(PathId, usize)>>,
-        entries: &mut Vec<Entry>,
-    ) {
+    pub(super) fn expand_entry(&mut self, context: Context, entry: Entry, jobs: &mut PerItem) {
         if self.is_pending(entry) {
             let captures = self.pending_captures(entry);
-            let stand = self.stand(Some(id), vec![entry], captures);
+            let stand = self.stand(Some(jobs.rule), vec![entry], captures);
             let consumer = Consumer::PerItem {
-                rule: id,
-                source,
+                rule: jobs.rule,
+                source: jobs.source,
                 stand,
             };
             self.waiting.entry(entry).or_default().push(consumer);
-            entries.push(Entry::Stand(stand));
+            jobs.entries.push(Entry::Stand(stand));
             return;
         }
         let Entry::Stand(_) = entry else {
-            return self.expand_items(context, id, entry, taken, entries);
+            return self.expand_items(context, entry, jobs);
         };
         let mut leaves = Vec::new();
         self.flatten(entry, &mut leaves);
         for leaf in leaves {
             match self.is_pending(leaf) {
-                true => self.expand_entry(context, id, source, leaf, taken, entries),
-                false => self.expand_items(context, id, leaf, taken, entries),
+                true => self.expand_entry(context, leaf, jobs),
+                false => self.expand_items(context, leaf, jobs),
             }
         }
     }
 
     /// The jobs of an entry whose items are known.
-    fn expand_items(
-        &mut self,
-        context: Context,
-        id: RuleId,
-        leaf: Entry,
-        taken: &mut Option<HashSet<(PathId, usize)>>,
-        entries: &mut Vec<Entry>,
-    ) {
+    fn expand_items(&mut self, context: Context, leaf: Entry, jobs: &mut PerItem) {
+        let id = jobs.rule;
         let is_subdivide = context.workflow.rules[id].verb == Verb::Subdivide;
-        let mut items = std::mem::take(&mut self.scratch.items);
-        items.clear();
-        self.items(leaf, &mut items);
-        for item in &items {
+        jobs.items.clear();
+        self.items(leaf, &mut jobs.items);
+        for item in &jobs.items {
             let files = &self.files[item.files];
-            if let (Some(taken), Some(first)) = (taken.as_mut(), files.first())
+            if let (Some(taken), Some(first)) = (jobs.taken.as_mut(), files.first())
                 && !taken.insert((*first, files.len()))
             {
                 continue;
             }
-            if let Some(job) = self.item_job(context, id, *item) {
+            if let Some(job) = self.item_job(context, id, *item, &mut jobs.naming) {
                 self.add_known(job);
-                entries.push(match is_subdivide {
+                jobs.entries.push(match is_subdivide {
                     true => Entry::Split(job),
                     false => Entry::Job(job),
                 });
             }
         }
-        self.scratch.items = items;
+    }
+}
+
+/// Jobs of one rule that are each named by one item, on their way.
+pub(super) struct PerItem {
+    rule: RuleId,
+    /// The number of the source whose items come next.
+    pub source: u32,
+    /// With several sources: the items that an earlier one named.
+    taken: Option<HashSet<(PathId, usize)>>,
+    pub entries: Vec<Entry>,
+    items: Vec<Item>,
+    naming: Naming,
+}
+
+impl PerItem {
+    pub fn new(rule: RuleId, taken: Option<HashSet<(PathId, usize)>>) -> PerItem {
+        PerItem {
+            rule,
+            source: 0,
+            taken,
+            entries: Vec::new(),
+            items: Vec::new(),
+            naming: Naming::default(),
+        }
     }
 }

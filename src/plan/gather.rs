@@ -79,8 +79,10 @@ impl Plan {
         let mut naming = Naming::default();
         let items = self.member_items(members);
         let mut files: Vec<PathId> = Vec::with_capacity(items.len());
+        // What one item captures is nothing that the job has.
+        let mut of_item = Naming::default();
         for item in items {
-            if self.select(context, id, 0, item) {
+            if self.select(context, id, 0, item, &mut of_item) {
                 files.extend_from_slice(&self.files[item.files]);
             }
         }
@@ -234,11 +236,11 @@ impl Plan {
         let n_extras = rule.extras().len();
         let mut groups: Vec<Group> = Vec::new();
         let mut by_output: HashMap<PathId, usize> = HashMap::new();
+        let mut naming = Naming::default();
         for item in self.member_items(members) {
-            if !self.select(context, id, 0, item) {
+            if !self.select(context, id, 0, item, &mut naming) {
                 continue;
             }
-            let mut naming = std::mem::take(&mut self.scratch.naming);
             naming.item.clear();
             naming.item.extend_from_slice(&self.files[item.files]);
             naming.inputs.clone_from(&naming.item);
@@ -264,7 +266,6 @@ impl Plan {
                     self.member_extras(context, id, &mut naming, group);
                 }
             }
-            self.scratch.naming = naming;
         }
         groups
             .into_iter()

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::build::PerItem;
 use super::{Consumer, Context, Entry, JobId, PathId, Plan, StandId};
 
 impl Plan {
@@ -47,13 +48,13 @@ impl Plan {
             } => {
                 self.current_stand = Some(stand);
                 let several = context.workflow.rules[rule].factors[0].sources.len() > 1;
-                let mut taken = several.then(|| self.taken(rule));
-                let mut entries = Vec::new();
+                let mut jobs = PerItem::new(rule, several.then(|| self.taken(rule)));
+                jobs.source = source;
                 for &child in children {
-                    self.expand_entry(context, rule, source, child, &mut taken, &mut entries);
+                    self.expand_entry(context, child, &mut jobs);
                 }
                 self.current_stand = None;
-                self.resolve(stand, entries, resolved);
+                self.resolve(stand, jobs.entries, resolved);
             }
             Consumer::Gather(gather) => {
                 let mut pending = Vec::new();

@@ -20,13 +20,13 @@ pub(super) struct Scratch {
     pub travelling: Vec<Vec<NameId>>,
     /// `with` words that are the same for all jobs of a rule, by rule and number.
     pub shared: HashMap<(RuleId, u32), Arc<[PathId]>>,
-    pub naming: Naming,
     pub groups: Captures,
-    pub items: Vec<Item>,
     pub outputs: Vec<PathId>,
     pub text: Vec<u8>,
 }
 
+/// What names one job; used again for the next. It is handed on and stays where it is: to move it for
+/// each job, out of the plan and back, costs more than all that is done with it.
 #[derive(Default, Clone)]
 pub(super) struct Naming {
     pub item: Vec<PathId>,
@@ -41,19 +41,19 @@ pub(super) struct Naming {
 }
 
 impl Plan {
-    /// Whether the filter takes the item; what it captures is then in `scratch.naming`.
+    /// Whether the filter takes the item; what it captures is then in `naming`.
     pub(super) fn select(
         &mut self,
         context: Context,
         rule: RuleId,
         factor: usize,
         item: Item,
+        naming: &mut Naming,
     ) -> bool {
         let seen = &mut self.seen[rule][factor];
         let factor = &context.workflow.rules[rule].factors[factor];
         seen.items += 1;
         let first = self.files[item.files].first().copied();
-        let naming = &mut self.scratch.naming;
         naming.captures.clear();
         naming
             .captures
@@ -109,32 +109,27 @@ impl Plan {
         context: Context,
         rule_id: RuleId,
         item: Item,
+        naming: &mut Naming,
     ) -> Option<JobId> {
-        if !self.select(context, rule_id, 0, item) {
+        if !self.select(context, rule_id, 0, item, naming) {
             return None;
         }
         let rule = &context.workflow.rules[rule_id];
-        let mut naming = std::mem::take(&mut self.scratch.naming);
         naming.item.clear();
         naming.item.extend_from_slice(&self.files[item.files]);
-        let inputs = self.fill_inputs(context, rule_id, &mut naming, item.files);
-        let job = self
-            .fill_outputs(context, rule_id, &naming, rule.outputs.first())
-            .map(|outputs| {
-                let captures = self.captured.add(naming.captures.iter().copied());
-                let slots = self.slots_of(rule, &naming.slots);
-                let job = Job {
-                    rule: rule_id,
-                    inputs,
-                    item: item.files,
-                    outputs,
-                    captures,
-                    slots,
-                };
-                self.push_job(context, job)
-            });
-        self.scratch.naming = naming;
-        job
+        let inputs = self.fill_inputs(context, rule_id, naming, item.files);
+        let outputs = self.fill_outputs(context, rule_id, naming, rule.outputs.first())?;
+        let captures = self.captured.add(naming.captures.iter().copied());
+        let slots = self.slots_of(rule, &naming.slots);
+        let job = Job {
+            rule: rule_id,
+            inputs,
+            item: item.files,
+            outputs,
+            captures,
+            slots,
+        };
+        Some(self.push_job(context, job))
     }
 
     /// The inputs of a job whose item is in `naming`.
@@ -256,21 +251,19 @@ impl Plan {
         naming: &Naming,
         outputs: Option<&Vec<Output>>,
     ) -> Option<Run> {
-        let mut found = std::mem::take(&mut self.scratch.outputs);
         let mut text = std::mem::take(&mut self.scratch.text);
-        found.clear();
+        self.scratch.outputs.clear();
         let mut is_good = true;
         for output in outputs.into_iter().flatten() {
             let path = self.fill_output(context, rule, naming, output, &mut text);
             is_good = path.is_some();
-            found.extend(path);
+            self.scratch.outputs.extend(path);
             if !is_good {
                 break;
             }
         }
-        let row = is_good.then(|| self.files.add(found.iter().copied()));
-        (self.scratch.outputs, self.scratch.text) = (found, text);
-        row
+        self.scratch.text = text;
+        is_good.then(|| self.files.add(self.scratch.outputs.iter().copied()))
     }
 
     fn fill_output(

@@ -1,5 +1,6 @@
 //! Rules whose jobs are named by several items: products, combinations, permutations.
 
+use super::name::Naming;
 use super::source::Item;
 use super::{Context, Entry, Job, JobId, Member, NameId, Plan, Then, ValueId};
 use crate::dense::Run;
@@ -54,11 +55,12 @@ impl Plan {
         }
         let mut entries = Vec::new();
         let mut elements: Vec<Item> = Vec::with_capacity(n_elements);
+        let mut naming = Naming::default();
         while let Some(numbers) = tuples.step() {
             elements.clear();
             let items = numbers.iter().enumerate();
             elements.extend(items.map(|(element, &at)| sets[set(element)][at as usize]));
-            if let Some(job) = self.tuple_job(context, id, &elements) {
+            if let Some(job) = self.tuple_job(context, id, &elements, &mut naming) {
                 self.known.push(job);
                 entries.push(Entry::Job(job));
             }
@@ -85,10 +87,10 @@ impl Plan {
         let of_factor = |member: &&Member| factors[member.source as usize] == factor;
         let members: Vec<Member> = members.iter().filter(of_factor).copied().collect();
         let mut selected = Vec::new();
+        let mut naming = Naming::default();
         for item in self.member_items(&members) {
-            if self.select(context, id, factor, item) {
-                let captures = self.scratch.naming.captures.iter().copied();
-                let captures = self.captured.add(captures);
+            if self.select(context, id, factor, item, &mut naming) {
+                let captures = self.captured.add(naming.captures.iter().copied());
                 selected.push(Item { captures, ..item });
             }
         }
@@ -96,9 +98,14 @@ impl Plan {
     }
 
     /// The job that these items name together.
-    fn tuple_job(&mut self, context: Context, id: RuleId, elements: &[Item]) -> Option<JobId> {
+    fn tuple_job(
+        &mut self,
+        context: Context,
+        id: RuleId,
+        elements: &[Item],
+        naming: &mut Naming,
+    ) -> Option<JobId> {
         let rule = &context.workflow.rules[id];
-        let mut naming = std::mem::take(&mut self.scratch.naming);
         naming.item.clear();
         naming.elements.clear();
         for element in elements {
@@ -111,28 +118,24 @@ impl Plan {
         let rows: Vec<&[(NameId, ValueId)]> = rows.collect();
         naming.captures = together(&rows);
         let item = self.files.add(naming.item.iter().copied());
-        let inputs = self.fill_inputs(context, id, &mut naming, item);
-        let outputs = self.fill_outputs(context, id, &naming, rule.outputs.first());
-        let job = outputs.map(|outputs| {
-            let captures = self.captured.add(naming.captures.iter().copied());
-            let slots = self.slots_of(rule, &naming.slots);
-            let job = Job {
-                rule: id,
-                inputs,
-                item,
-                outputs,
-                captures,
-                slots,
-            };
-            let job = self.push_job(context, job);
-            if naming.elements.iter().any(|n| *n != 1) {
-                let lengths = self.lengths.add(naming.elements.iter().copied());
-                self.elements.insert(job, lengths);
-            }
-            job
-        });
-        self.scratch.naming = naming;
-        job
+        let inputs = self.fill_inputs(context, id, naming, item);
+        let outputs = self.fill_outputs(context, id, naming, rule.outputs.first())?;
+        let captures = self.captured.add(naming.captures.iter().copied());
+        let slots = self.slots_of(rule, &naming.slots);
+        let job = Job {
+            rule: id,
+            inputs,
+            item,
+            outputs,
+            captures,
+            slots,
+        };
+        let job = self.push_job(context, job);
+        if naming.elements.iter().any(|n| *n != 1) {
+            let lengths = self.lengths.add(naming.elements.iter().copied());
+            self.elements.insert(job, lengths);
+        }
+        Some(job)
     }
 
     fn too_many(&mut self, rule: &Rule, n: Option<u128>) {
