@@ -11,7 +11,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Disk, DiskMut, Identity, Kind, Names, Stat, Time};
+use super::near::Near;
+use super::{Disk, DiskMut, Identity, Kind, Looks, Names, Stat, Time};
 
 /// Bytes of names that one system call may bring.
 const LIST_BUFFER: usize = 64 * 1024;
@@ -41,6 +42,16 @@ impl Real {
 
     pub(super) fn root(&self) -> &OwnedFd {
         &self.root
+    }
+
+    /// As [`Disk::identify`], seen from an opened folder.
+    pub(super) fn identify_at(
+        folder: &OwnedFd,
+        path: &[u8],
+    ) -> io::Result<Option<(Stat, Identity)>> {
+        let stat = fs::statat(folder, name(path), AtFlags::empty());
+        // What the kernel tells is large: what is wanted of it is taken from where it lies.
+        if_there(path, stat.as_ref().map(seen).map_err(|error| *error))
     }
 
     /// Makes a folder and those above it with this mode, less the umask.
@@ -135,20 +146,12 @@ impl Disk for Real {
     }
 
     fn identify(&self, path: &[u8]) -> io::Result<Option<(Stat, Identity)>> {
-        let stat = fs::statat(&self.root, name(path), AtFlags::empty());
-        let Some(stat) = if_there(path, stat)? else {
-            return Ok(None);
-        };
-        let seen = Stat {
-            kind: kind(FileType::from_raw_mode(stat.st_mode)),
-            size: stat.st_size as u64,
-            modified: time(stat.st_mtime, stat.st_mtime_nsec as i64),
-        };
-        let identity = Identity {
-            inode: stat.st_ino,
-            changed: time(stat.st_ctime, stat.st_ctime_nsec as i64),
-        };
-        Ok(Some((seen, identity)))
+        Real::identify_at(&self.root, path)
+    }
+
+    fn looks(&self) -> Box<Looks<'_>> {
+        let mut near = Near::new(self);
+        Box::new(move |path| near.look(path))
     }
 
     fn scan(&self, path: &[u8], piece: &mut dyn FnMut(&[u8])) -> io::Result<()> {
@@ -213,6 +216,19 @@ impl Disk for Real {
         File::from(opened).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+fn seen(stat: &fs::Stat) -> (Stat, Identity) {
+    let seen = Stat {
+        kind: kind(FileType::from_raw_mode(stat.st_mode)),
+        size: stat.st_size as u64,
+        modified: time(stat.st_mtime, stat.st_mtime_nsec as i64),
+    };
+    let identity = Identity {
+        inode: stat.st_ino,
+        changed: time(stat.st_ctime, stat.st_ctime_nsec as i64),
+    };
+    (seen, identity)
 }
 
 fn time(seconds: i64, nanoseconds: i64) -> Time {

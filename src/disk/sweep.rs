@@ -27,12 +27,13 @@ pub fn look_at_all<'p, T: Send>(
     // The blocks not yet taken. Threads end when there are none; a panic in one is passed on.
     let blocks = Mutex::new(places.chunks_mut(BLOCK).enumerate());
     let work = || {
+        let mut look = disk.looks();
         loop {
             let next = blocks.lock().map(|mut blocks| blocks.next());
             let Ok(Some((n, block))) = next else { return };
             for (at, place) in (n * BLOCK..).zip(block) {
                 if let Some(path) = path(at) {
-                    keep(place, at, disk.look(path));
+                    keep(place, at, look(path));
                 }
             }
         }

@@ -387,6 +387,35 @@ fn a_sweep_keeps_the_order_whatever_the_threads() {
     }
 }
 
+#[test]
+fn many_looks_see_what_each_would() {
+    let place = tempfile::tempdir().unwrap();
+    let disk = Real::open(place.path()).unwrap();
+    disk.make_folder(b"d").unwrap();
+    let mut paths: Vec<BString> = Vec::new();
+    for n in 0..200 {
+        let path = format!("d/{n}");
+        match n % 4 {
+            0 => disk.write_file(path.as_bytes(), &vec![b'x'; n]).unwrap(),
+            1 => disk.make_folder(path.as_bytes()).unwrap(),
+            2 => symlink(format!("{}", n * 7 % 200), place.path().join(&path)).unwrap(),
+            _ => {}
+        }
+        paths.push(path.into());
+    }
+    let folders = ["d/0", "d/1", "d/2", "none", "/none", "d/../d", ".", ""];
+    for folder in folders {
+        paths.extend((0..50).map(|n| format!("{folder}/{n}").into()));
+    }
+    paths.extend((0..50).flat_map(|n| [format!("d/{n}/"), format!("{n}")].map(BString::from)));
+    paths.push(b"d/0\0".into());
+    let mut look = disk.looks();
+    for path in &paths {
+        let [one, other] = [look(path), disk.look(path)].map(|seen| seen.map_err(|why| why.kind()));
+        assert_eq!(one, other, "{path}");
+    }
+}
+
 /// One change, on names of which there are few.
 #[derive(Clone, Debug)]
 enum Change {
