@@ -95,9 +95,16 @@ impl Names {
         keyed.sort_unstable_by(|(a, one), (b, other)| {
             a.cmp(b).then_with(|| self.text(one).cmp(self.text(other)))
         });
-        keyed.dedup_by(|(_, one), (_, other)| self.text(one) == self.text(other));
+        keyed.dedup_by(|(a, one), (b, other)| a == b && self.text(one) == self.text(other));
+        // Whoever goes through them finds the next name behind the last.
+        let mut bytes = Vec::with_capacity(self.bytes.len());
         self.slots.clear();
-        self.slots.extend(keyed.into_iter().map(|(_, slot)| slot));
+        for (_, slot) in keyed {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(&self.bytes[slot.start as usize..][..usize::from(slot.len)]);
+            self.slots.push(Slot { start, ..slot });
+        }
+        self.bytes = bytes;
     }
 
     /// The name, where they are in byte order and it is among them.

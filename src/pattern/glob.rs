@@ -7,7 +7,10 @@ use bstr::{BStr, BString, ByteSlice};
 use rustc_hash::FxHashSet;
 
 use super::class::Class;
-use super::{MAX_ALTERNATIVES, Part, Pattern, PatternError, alternatives, too_many_alternatives};
+use super::{
+    MAX_ALTERNATIVES, Part, Pattern, PatternError, alternatives, begins_with, ends_with,
+    too_many_alternatives,
+};
 use crate::disk::{Name, Names};
 
 /// flow's own folder: no glob looks into it.
@@ -311,8 +314,8 @@ impl Wild {
     pub fn matches(&self, name: &[u8]) -> bool {
         let (n_prefix, n_suffix) = (self.prefix.len(), self.suffix.len());
         if name.len() < n_prefix + n_suffix
-            || !name.ends_with(&self.suffix)
-            || !name.starts_with(&self.prefix)
+            || !ends_with(name, &self.suffix)
+            || !begins_with(name, &self.prefix)
         {
             return false;
         }

@@ -94,6 +94,18 @@ impl PatternError {
     }
 }
 
+/// As `text.starts_with(start)`. The texts of words are of a few bytes mostly, and so these are compared
+/// one by one: memcmp loads 32, and waits for what was just written behind the few.
+fn begins_with(text: &[u8], start: &[u8]) -> bool {
+    text.len() >= start.len() && text.iter().zip(start).all(|(one, other)| one == other)
+}
+
+/// As `text.ends_with(end)`; see [`begins_with`].
+fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    let rest = text.len().checked_sub(end.len());
+    rest.is_some_and(|rest| begins_with(&text[rest..], end))
+}
+
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

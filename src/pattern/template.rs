@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use super::class::Class;
 use super::constraint::{self, Constraint};
 use super::repeat::Repeat;
-use super::{Capture, NameId, Part, Pattern, PatternError, alternatives};
+use super::{Capture, NameId, Part, Pattern, PatternError, alternatives, begins_with, ends_with};
 
 /// Of a template as a regular expression: no path is as long, and the expression's tree takes a hundred
 /// times its length.
@@ -200,7 +200,7 @@ impl Spans {
         let Some((last, others)) = self.captures.split_last() else {
             return self.before == name;
         };
-        if !name.starts_with(&self.before) || !name.ends_with(&last.1) {
+        if !begins_with(name, &self.before) || !ends_with(name, &last.1) {
             return false;
         }
         let n_before = captures.len();
