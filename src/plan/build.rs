@@ -89,8 +89,8 @@ impl Plan {
         for extra in rule.extras() {
             match &extra.source {
                 Source::Rule(upstream) => {
-                    let leaves = self.leaves(*upstream).into_iter();
-                    pending.extend(leaves.filter(|leaf| self.is_pending(*leaf)));
+                    let leaves = self.leaves(*upstream);
+                    pending.extend(leaves.iter().filter(|leaf| self.is_pending(**leaf)));
                 }
                 Source::Table(_) => {}
                 Source::Files(word) => pending.extend(self.pending_makers(context, id, word)),

@@ -367,7 +367,7 @@ impl Plan {
         }
         let mut found = Vec::new();
         for rule in context.workflow.rules.ids() {
-            for entry in self.leaves(rule) {
+            for &entry in self.leaves(rule).iter() {
                 let (Entry::Job(job) | Entry::Split(job)) = entry else {
                     continue;
                 };

@@ -17,6 +17,7 @@ pub(crate) mod tests;
 mod tuple;
 pub mod want;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -389,12 +390,17 @@ impl Plan {
     }
 
     /// Everything in a rule's list, stand-ins that are known replaced by what they are.
-    pub fn leaves(&self, rule: RuleId) -> Vec<Entry> {
-        let mut leaves = Vec::with_capacity(self.entries[rule].len());
-        for &entry in &self.entries[rule] {
+    pub fn leaves(&self, rule: RuleId) -> Cow<'_, [Entry]> {
+        let entries = &self.entries[rule];
+        let is_stand = |entry: &Entry| matches!(entry, Entry::Stand(_));
+        if !entries.iter().any(is_stand) {
+            return Cow::Borrowed(entries);
+        }
+        let mut leaves = Vec::with_capacity(entries.len());
+        for &entry in entries {
             self.flatten(entry, &mut leaves);
         }
-        leaves
+        Cow::Owned(leaves)
     }
 
     /// Whether all jobs of a rule are known.
@@ -468,7 +474,7 @@ impl Plan {
             Entry::Job(job) | Entry::Split(job) => Some(job),
             _ => None,
         };
-        self.leaves(rule).into_iter().filter_map(job).collect()
+        self.leaves(rule).iter().copied().filter_map(job).collect()
     }
 }
 

@@ -224,7 +224,7 @@ impl Plan {
             return found.clone();
         }
         let entries = match source {
-            Source::Rule(upstream) => self.leaves(*upstream),
+            Source::Rule(upstream) => self.leaves(*upstream).into_owned(),
             Source::Table(_) => Vec::new(),
             Source::Files(word) => self.file_entries(context, rule, word),
         };

@@ -108,7 +108,7 @@ impl Plan {
         source: &Source,
     ) -> Vec<Entry> {
         let word = match source {
-            Source::Rule(upstream) => return self.leaves(*upstream),
+            Source::Rule(upstream) => return self.leaves(*upstream).into_owned(),
             Source::Table(table) => {
                 let first = self.first_row[*table].index();
                 let n = context.workflow.tables[*table].rows.len();
@@ -147,7 +147,7 @@ impl Plan {
                 continue;
             }
             let leaves = self.leaves(upstream);
-            pending.extend(leaves.into_iter().filter(|leaf| self.is_pending(*leaf)));
+            pending.extend(leaves.iter().filter(|leaf| self.is_pending(**leaf)));
         }
         pending
     }
@@ -240,7 +240,7 @@ impl Plan {
 
     /// Files that jobs of `upstream` make and that the glob matches.
     fn made_by(&self, upstream: RuleId, glob: &Glob, found: &mut Vec<PathId>) {
-        for leaf in self.leaves(upstream) {
+        for &leaf in self.leaves(upstream).iter() {
             let files = match leaf {
                 Entry::Job(job) => self.outputs(job),
                 Entry::Split(job) => self.made(job).unwrap_or(&[]),

@@ -56,32 +56,40 @@ impl Wanted {
 
     /// Adds entries and everything upstream of them.
     pub fn add(&mut self, plan: &Plan, context: Context, entries: impl IntoIterator<Item = Entry>) {
-        let mut rest: Vec<Entry> = entries.into_iter().collect();
-        while let Some(entry) = rest.pop() {
-            match entry {
-                Entry::Job(job) | Entry::Split(job) => {
-                    if self.jobs.insert(job.index()) && !self.ends.contains(job.index()) {
-                        let inputs = plan.inputs(job).iter();
-                        rest.extend(
-                            inputs
-                                .filter_map(|path| plan.producer(*path))
-                                .map(Entry::Job),
-                        );
-                        plan.push_open_members(job, &mut rest);
-                        self.push_after(plan, plan.rule_of(context.workflow, job), &mut rest);
-                    }
-                }
-                Entry::Stand(stand) => {
-                    if self.stands.insert(stand.index()) {
-                        plan.push_stand_members(stand, &mut rest);
-                        if let Some(rule) = plan.stands[stand].rule {
-                            self.push_after(plan, &context.workflow.rules[rule], &mut rest);
-                        }
-                    }
-                }
-                Entry::Row(_) => {}
-                Entry::File(path) => rest.extend(plan.producer(path).map(Entry::Job)),
+        let mut rest: Vec<Entry> = Vec::new();
+        for entry in entries {
+            rest.push(entry);
+            while let Some(entry) = rest.pop() {
+                self.add_one(plan, context, entry, &mut rest);
             }
+        }
+    }
+
+    /// Adds an entry; what it needs itself goes to `rest`.
+    fn add_one(&mut self, plan: &Plan, context: Context, entry: Entry, rest: &mut Vec<Entry>) {
+        match entry {
+            Entry::Job(job) | Entry::Split(job) => {
+                if self.jobs.insert(job.index()) && !self.ends.contains(job.index()) {
+                    let inputs = plan.inputs(job).iter();
+                    rest.extend(
+                        inputs
+                            .filter_map(|path| plan.producer(*path))
+                            .map(Entry::Job),
+                    );
+                    plan.push_open_members(job, rest);
+                    self.push_after(plan, plan.rule_of(context.workflow, job), rest);
+                }
+            }
+            Entry::Stand(stand) => {
+                if self.stands.insert(stand.index()) {
+                    plan.push_stand_members(stand, rest);
+                    if let Some(rule) = plan.stands[stand].rule {
+                        self.push_after(plan, &context.workflow.rules[rule], rest);
+                    }
+                }
+            }
+            Entry::Row(_) => {}
+            Entry::File(path) => rest.extend(plan.producer(path).map(Entry::Job)),
         }
     }
 
@@ -101,7 +109,7 @@ impl Wanted {
     fn add_all_of(&mut self, plan: &Plan, context: Context, rule: RuleId) {
         self.asked.push(Asked::Rule(rule));
         self.rules.insert(rule.index());
-        self.add(plan, context, plan.leaves(rule));
+        self.add(plan, context, plan.leaves(rule).iter().copied());
     }
 
     /// The job that makes a file. Where none does yet, but one behind a split might, the split is
@@ -274,7 +282,7 @@ impl Wanted {
     fn push_after(&mut self, plan: &Plan, rule: &Rule, rest: &mut Vec<Entry>) {
         for &after in &rule.after {
             if self.rules.insert(after.index()) {
-                rest.extend(plan.leaves(after));
+                rest.extend(plan.leaves(after).iter());
             }
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn said(diag: &Diag) -> String {
 pub(crate) fn dump(plan: &Plan, context: Context) -> String {
     let mut text = String::new();
     for (id, rule) in context.workflow.rules.iter() {
-        for leaf in plan.leaves(id) {
+        for &leaf in plan.leaves(id).iter() {
             let (inputs, outputs) = match leaf {
                 Entry::Job(job) | Entry::Split(job) => {
                     let inputs = if plan.is_open(job) {
