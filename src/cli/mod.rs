@@ -40,6 +40,7 @@ mod plan;
 mod reason;
 mod rehearse;
 mod request;
+mod run_args;
 mod run;
 mod signals;
 mod state_args;

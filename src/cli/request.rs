@@ -8,13 +8,14 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
-use super::args::{Cli, CommonArgs, ForceArgs, PlaceArgs, PlanArgs, RunArgs, Typed};
+use super::args::{Cli, CommonArgs, PlaceArgs, Typed};
 use super::options::{
     AskOptions, CheckOptions, CleanOptions, ClusterChoice, Common, CompletionsOptions,
     DEFAULT_GRACE, DEFAULT_WORKFLOW, EventsTo, ExplainOptions, FmtOptions, Force, HistoryOptions,
     ListOptions, LogOptions, OnFailure, Place, PlanOptions, Request, RunOptions, StatusOptions,
     StopOptions, Variable, WhatIf, WhyOptions,
 };
+use super::run_args::{ForceArgs, PlanArgs, RunArgs};
 use super::state_args::{AskArgs, WhatIfArgs};
 use super::values::{
     parse_at_least_one, parse_bool, parse_choice, parse_count, parse_duration, parse_level,

@@ -1,5 +1,8 @@
 //! What people type, and what comes of it.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use clap::error::ErrorKind;
 use insta::assert_snapshot;
 
