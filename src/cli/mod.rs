@@ -43,6 +43,7 @@ mod request;
 mod run_args;
 mod run;
 mod signals;
+mod sinks;
 mod state_args;
 mod status;
 mod stop;
