@@ -4,8 +4,6 @@ use std::ffi::{CStr, CString};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 
-use bstr::ByteSlice;
-
 use crate::exec::procs::MARK;
 use crate::exec::supervisor::orders::{Text, memory_file};
 use crate::exec::sys::{self, Launch};
@@ -19,6 +17,8 @@ const PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 /// The environment of all tasks of a run, ready for use.
 pub struct Environment {
     entries: Vec<CString>,
+    /// Where programs are looked for, unless a task says.
+    folders: Vec<Vec<u8>>,
     /// `FLOW_MARK=`, the mark of the job that this run is part of, and the run's own mark.
     mark: Vec<u8>,
     /// Whether a shell that was loaded with it may be kept for tasks to come.
@@ -41,8 +41,11 @@ impl Environment {
         // Where libraries are looked for is the same for all; what is preloaded may do anything.
         let is_early = |name: &[u8]| name.starts_with(b"LD_") && name != b"LD_LIBRARY_PATH";
         let may_warm = setup.may_warm && !entries.iter().any(|entry| is_early(name_of(entry)));
+        let path = entries.iter().rev().find_map(|entry| path_of(entry));
+        let folders = folders(path.unwrap_or(PATH));
         Environment {
             entries,
+            folders,
             mark,
             may_warm,
         }
@@ -76,8 +79,8 @@ impl Environment {
     }
 
     fn mark_of(&self, task: TaskId) -> CString {
-        let mut mark = self.mark.clone();
-        write!(mark, ".{}", task.0).expect("a vector takes all");
+        let number = task.0.to_string();
+        let mark = [&self.mark, &b"."[..], number.as_bytes()].concat();
         CString::new(mark).unwrap_or_default()
     }
 }
@@ -88,18 +91,31 @@ fn name_of(entry: &CStr) -> &[u8] {
     &bytes[..end.unwrap_or(bytes.len())]
 }
 
-/// The files to try for `program`, as a shell does; but never by way of an empty or relative
-/// folder, which would find what happens to lie where the task runs. Each ends with a NUL.
-fn programs(program: &CStr, path: &[u8]) -> Vec<u8> {
+fn path_of(entry: &CStr) -> Option<&[u8]> {
+    entry.to_bytes().strip_prefix(b"PATH=")
+}
+
+/// The folders of a `PATH`, each with a `/` behind it; but no empty or relative one, by way of which
+/// is found what happens to lie where the task runs.
+fn folders(path: &[u8]) -> Vec<Vec<u8>> {
+    let folders = path.split(|byte| *byte == b':');
+    folders
+        .filter(|folder| folder.starts_with(b"/"))
+        .map(|folder| [folder, b"/"].concat())
+        .collect()
+}
+
+/// The files to try for `program`, as a shell does. Each ends with a NUL.
+fn programs(program: &CStr, folders: &[Vec<u8>]) -> Vec<u8> {
     let program = program.to_bytes_with_nul();
     if program.contains(&b'/') {
         return program.to_vec();
     }
-    let folders = path.split_str(b":");
-    let folders = folders.filter(|folder| folder.starts_with(b"/"));
-    let mut programs = Vec::with_capacity(path.len() + 16 * program.len());
-    for part in folders.flat_map(|folder| [folder, b"/", program]) {
-        programs.extend_from_slice(part);
+    let len = folders.iter().map(|folder| folder.len() + program.len());
+    let mut programs = Vec::with_capacity(len.sum());
+    for folder in folders {
+        programs.extend_from_slice(folder);
+        programs.extend_from_slice(program);
     }
     programs
 }
@@ -223,9 +239,8 @@ fn with_words<T>(
 ) -> T {
     let mark = environment.mark_of(strings.task);
     let env = environment.for_task(strings, &mark);
-    let path = env.iter().rfind(|entry| name_of(entry) == b"PATH");
-    let path = path.map_or(PATH, |entry| &entry.to_bytes()["PATH=".len()..]);
-    let programs = programs(argv[0], path);
+    let own = strings.env().filter_map(path_of).last().map(folders);
+    let programs = programs(argv[0], own.as_ref().unwrap_or(&environment.folders));
     let dir = strings.dir();
     launch(&Launch {
         programs: &self::strings(&programs),
@@ -242,9 +257,9 @@ mod tests {
 
     #[test]
     fn only_absolute_folders_are_searched() {
-        let found = programs(c"ls", b":/bin::.:bin:/usr/bin");
+        let found = programs(c"ls", &folders(b":/bin::.:bin:/usr/bin"));
         assert_eq!(strings(&found), [c"/bin/ls", c"/usr/bin/ls"]);
-        assert_eq!(strings(&programs(c"./x", b"/bin")), [c"./x"]);
+        assert_eq!(strings(&programs(c"./x", &folders(b"/bin"))), [c"./x"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustc_hash::FxHashMap;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -46,8 +47,8 @@ pub struct Supervisor {
     pub epoll: OwnedFd,
     child_signals: OwnedFd,
     pub spawners: Spawners,
-    pub jobs: HashMap<TaskId, Job>,
-    pub by_pid: HashMap<i32, TaskId>,
+    pub jobs: FxHashMap<TaskId, Job>,
+    pub by_pid: FxHashMap<i32, TaskId>,
     /// Children of which nothing is known and that have ended, with when that was found: they may
     /// be main processes whose spawners are about to tell of them.
     pub early_ends: HashMap<i32, (Instant, Reaped)>,
@@ -144,8 +145,8 @@ impl Supervisor {
             epoll,
             child_signals,
             spawners,
-            jobs: HashMap::new(),
-            by_pid: HashMap::new(),
+            jobs: FxHashMap::default(),
+            by_pid: FxHashMap::default(),
             early_ends: HashMap::new(),
             orphans: HashMap::new(),
             has_lost_orphan: false,
