@@ -100,8 +100,10 @@ fn of_factor(
     headers: &[Header],
     all: &Known,
 ) -> Captures {
+    let own = header.filter_captures.iter();
+    let own = own.filter(|(factor, _)| *factor == at);
     let mut captures = Captures {
-        known: header.filter_captures[at].clone(),
+        known: own.map(|(_, name)| *name).collect(),
         ..Default::default()
     };
     let flat = header.flat_captures.iter();

@@ -125,11 +125,15 @@ impl Loader<'_> {
     pub(super) fn claim(&mut self, name: &ast::Name, kind: &'static str) {
         let current = self.current;
         let declared = &mut self.spaces[current].declared;
-        match declared.get(&name.value) {
+        let rule = self.rules.get(&name.value);
+        let rule = rule.map(|rule| (self.found[rule.index()].rule.name.span, "rule"));
+        match rule.or_else(|| declared.get(&name.value).copied()) {
+            // Rules have a list of their own.
+            None if kind == "rule" => {}
             None => {
                 declared.insert(name.value.clone(), (name.span, kind));
             }
-            Some(&(first, other)) => {
+            Some((first, other)) => {
                 let name_text = &name.value;
                 let message = match other == kind {
                     true => format!("there are two {kind}s named `{name_text}`"),

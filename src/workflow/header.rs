@@ -5,6 +5,8 @@ mod outputs;
 mod sources;
 mod words;
 
+use std::sync::Arc;
+
 use super::attribute::ancient::Ancient;
 use super::load::Loader;
 use super::{Around, Factor, Rule, SampleTable, Source, TableId, Tuple};
@@ -23,11 +25,11 @@ pub(in crate::workflow) use words::{RuleScope, resolve_words};
 /// A rule on its way: sources and filter are resolved, the rest follows in `finish`.
 pub struct Header {
     pub rule: Box<Rule>,
-    /// Captures of the filter, by factor.
-    pub filter_captures: Vec<Vec<NameId>>,
+    /// Captures of the filters, each with the number of its factor.
+    pub filter_captures: Vec<(usize, NameId)>,
     /// Captures of a template that have no `/` in them.
     pub flat_captures: Vec<NameId>,
-    /// Names in the output words.
+    /// Names in the output words of a collate.
     pub output_names: Vec<NameId>,
     /// How many groups its regex has, the whole match among them; 0 where it has none.
     pub n_groups: usize,
@@ -54,11 +56,11 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     let attributes = loader.attributes(rule);
     let named = Ancient::of(loader, rule);
     let mut ancient = Vec::new();
-    let mut filter_captures = Vec::with_capacity(rule.factors.len());
+    let mut filter_captures = Vec::new();
     let mut flat_captures = Vec::new();
     let mut n_groups = 0;
     let mut factors = Vec::with_capacity(rule.factors.len());
-    for factor in &rule.factors {
+    for (at, factor) in rule.factors.iter().enumerate() {
         let mut sources = Vec::with_capacity(factor.sources.len());
         for word in &factor.sources {
             let found = source(loader, word, Some(rule));
@@ -70,7 +72,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         once(&mut sources);
         let mut captured = Vec::new();
         let (filter, template) = resolve_filter(loader, factor.filter.as_ref(), &mut captured);
-        filter_captures.push(captured);
+        filter_captures.extend(captured.into_iter().map(|name| (at, name)));
         let is_regex = |filter: &ast::Filter| filter.kind == FilterKind::Regex;
         if factor.filter.as_ref().is_some_and(is_regex) {
             // Of one that is no regex, which is said elsewhere, any group may be meant.
@@ -106,21 +108,10 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             filter_text,
         });
     }
-    for name in filter_captures.iter().flatten() {
+    for (_, name) in &filter_captures {
         clashes(loader, *name, rule);
     }
-    let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
-    let holes = words.flat_map(|named| &named.word.pieces);
-    let names: Vec<&str> = holes
-        .filter_map(|piece| match piece {
-            Piece::Hole(hole) => Some(hole.name.value.as_str()),
-            _ => None,
-        })
-        .collect();
-    let output_names = names
-        .iter()
-        .map(|name| loader.names().intern(name.as_bytes()))
-        .collect();
+    let output_names = output_names(loader, rule);
     let tuple = tuple(loader, rule, &factors);
     Header {
         rule: Box::new(Rule {
@@ -138,7 +129,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             outputs: Vec::new(),
             has_outputs: rule.outputs.is_some(),
             recipe: None,
-            needs: attributes.needs,
+            needs: share(&mut loader.needs, attributes.needs),
             after: attributes.after,
             priority: attributes.priority,
             active_if: attributes.active_if.map(Box::new),
@@ -153,7 +144,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             then: Vec::new(),
             retries: attributes.retries,
             backoff: attributes.backoff,
-            cluster: attributes.cluster,
+            cluster: share(&mut loader.cluster, attributes.cluster),
             checksum_level: attributes.checksum_level,
             captures: Vec::new(),
             flat_captures: Vec::new(),
@@ -163,6 +154,29 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         output_names,
         n_groups,
     }
+}
+
+/// One of the rule before, where that is the same: most rules say as little, or as much.
+fn share<T: PartialEq>(before: &mut Arc<T>, own: T) -> Arc<T> {
+    if **before != own {
+        *before = Arc::new(own);
+    }
+    before.clone()
+}
+
+/// The names by which a collate tells its jobs apart.
+fn output_names(loader: &mut Loader, rule: &ast::Rule) -> Vec<NameId> {
+    let mut names = Vec::new();
+    if rule.verb.value != Verb::Collate {
+        return names;
+    }
+    let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
+    for piece in words.flat_map(|named| &named.word.pieces) {
+        if let Piece::Hole(hole) = piece {
+            names.push(loader.names().intern(hole.name.value.as_bytes()));
+        }
+    }
+    names
 }
 
 /// From the first word of a factor to its last.

@@ -15,7 +15,9 @@ use super::param::Override;
 use super::scope::{Constants, Unknown};
 use super::space::{Found, Space};
 use super::table::{SampleTable, TableId};
-use super::{LimitId, RuleId, Workflow, attribute, captures, never, order, recipe, target};
+use super::{
+    Cluster, LimitId, Needs, RuleId, Workflow, attribute, captures, never, order, recipe, target,
+};
 use crate::dense::{Id, Interner};
 use crate::lang::ast::{self, Ast};
 use crate::lang::recipe::lex;
@@ -54,6 +56,9 @@ pub struct Loader<'a> {
     /// Files that were read, by name.
     pub(super) parsed: HashMap<String, Arc<Ast>>,
     pub(super) n_included: usize,
+    /// Of the rule before.
+    pub(super) needs: Arc<Needs>,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) found: Vec<Found>,
     pub(super) targets: Vec<target::Named>,
 }
@@ -89,6 +94,8 @@ pub fn load(
         current: 0,
         parsed: HashMap::default(),
         n_included: 0,
+        needs: Arc::default(),
+        cluster: Arc::default(),
         found: Vec::new(),
         targets: Vec::new(),
     };

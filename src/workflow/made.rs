@@ -2,8 +2,8 @@
 
 use std::hash::BuildHasher;
 
-use bstr::{BStr, BString};
-use hashbrown::{HashMap, HashTable};
+use bstr::BStr;
+use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use super::RuleId;
@@ -22,16 +22,32 @@ pub(super) struct Index {
     pub shapes: Vec<Made>,
     /// Shapes that are one path, by it.
     literals: HashTable<u32>,
-    by_folder: HashMap<BString, InFolder, FxBuildHasher>,
+    /// Shapes whose first folder is known, by it.
+    by_folder: HashTable<InFolder>,
     /// Shapes that may begin with any folder.
     anywhere: Vec<u32>,
 }
 
-/// Shapes whose first folder is literal.
-#[derive(Default)]
+/// Shapes with one first folder.
 struct InFolder {
+    /// One of them, which says what it is called.
+    one: u32,
     literals: Vec<u32>,
     globs: Vec<u32>,
+}
+
+impl InFolder {
+    fn of(one: u32) -> InFolder {
+        InFolder {
+            one,
+            literals: Vec::new(),
+            globs: Vec::new(),
+        }
+    }
+}
+
+fn hash(name: &BStr) -> u64 {
+    FxBuildHasher.hash_one(name)
 }
 
 /// As [`Shape::first_folder`], for a word whose shape may not be needed.
@@ -61,35 +77,44 @@ impl Index {
 
     fn add(&mut self, rule: RuleId, shape: Shape) {
         let at = self.shapes.len() as u32;
-        if let Some(path) = shape.literal() {
-            let hash = |path: &BStr| FxBuildHasher.hash_one(path);
-            let shapes = &self.shapes;
-            let hash_of = |at: &u32| shapes[*at as usize].shape.literal().map_or(0, hash);
+        self.shapes.push(Made { rule, shape });
+        let Index { shapes, .. } = self;
+        let path_of = |at: u32| shapes[at as usize].shape.literal();
+        let folder_of = |at: u32| shapes[at as usize].shape.first_folder();
+        let path = path_of(at);
+        if let Some(path) = path {
+            let hash_of = |at: &u32| path_of(*at).map_or(0, hash);
             self.literals.insert_unique(hash(path), at, hash_of);
         }
-        match shape.first_folder() {
-            Some(folder) => {
-                let there = self.by_folder.entry_ref(folder).or_default();
-                match shape.literal() {
-                    Some(_) => there.literals.push(at),
-                    None => there.globs.push(at),
-                }
-            }
-            None => self.anywhere.push(at),
+        let Some(folder) = folder_of(at) else {
+            return self.anywhere.push(at);
+        };
+        let is_it = |there: &InFolder| folder_of(there.one) == Some(folder);
+        let hash_of = |there: &InFolder| folder_of(there.one).map_or(0, hash);
+        let entry = self.by_folder.entry(hash(folder), is_it, hash_of);
+        let there = entry.or_insert_with(|| InFolder::of(at)).into_mut();
+        match path {
+            Some(_) => there.literals.push(at),
+            None => there.globs.push(at),
         }
-        self.shapes.push(Made { rule, shape });
+    }
+
+    fn in_folder(&self, folder: &BStr) -> Option<&InFolder> {
+        let folder_of = |at: u32| self.shapes[at as usize].shape.first_folder();
+        let is_it = |there: &InFolder| folder_of(there.one) == Some(folder);
+        self.by_folder.find(hash(folder), is_it)
     }
 
     /// The shapes that could meet `wanted`, which is clean: a superset.
     pub fn candidates(&self, wanted: &Pattern) -> Vec<u32> {
         let mut found = self.anywhere.clone();
         let folder = first_folder(wanted);
-        let there = folder.and_then(|folder| self.by_folder.get(folder));
+        let there = folder.and_then(|folder| self.in_folder(folder));
         match (wanted.literal(), there) {
             (Some(path), there) => {
                 let path = BStr::new(&path);
                 let is_it = |at: &&u32| self.shapes[**at as usize].shape.literal() == Some(path);
-                let same = self.literals.iter_hash(FxBuildHasher.hash_one(path));
+                let same = self.literals.iter_hash(hash(path));
                 found.extend(same.filter(is_it));
                 found.extend(there.iter().flat_map(|there| &there.globs));
             }

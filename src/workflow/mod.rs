@@ -24,6 +24,7 @@ pub mod table;
 mod target;
 pub mod tuple;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bstr::BString;
@@ -312,7 +313,8 @@ pub struct Rule {
     /// False when the rule was written without `->`: its jobs make no files.
     pub has_outputs: bool,
     pub recipe: Option<Recipe>,
-    pub needs: Needs,
+    /// Shared by rules that need the same.
+    pub needs: Arc<Needs>,
     pub after: Vec<RuleId>,
     pub priority: i32,
     /// `None`: it takes part always.
@@ -338,7 +340,8 @@ pub struct Rule {
     pub retries: Option<u32>,
     /// From a failed try to the next.
     pub backoff: Duration,
-    pub cluster: Cluster,
+    /// Shared by rules that say the same.
+    pub cluster: Arc<Cluster>,
     /// `None`: the run's default.
     pub checksum_level: Option<u8>,
     /// The captures that its jobs' items bring along.

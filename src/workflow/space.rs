@@ -53,7 +53,7 @@ pub struct Space {
     pub used: Option<Span>,
     /// Names of items that could not be read.
     pub broken: Vec<String>,
-    /// All names in the one namespace of rules, where they stand and what they name.
+    /// Other names in the one namespace of rules, where they stand and what they name.
     pub declared: HashMap<String, (Span, &'static str)>,
 }
 
