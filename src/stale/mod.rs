@@ -89,6 +89,8 @@ pub struct Judge {
     /// By job of a rule with `deps`: what it reads beside its inputs, where that is known.
     extra: HashMap<JobId, Option<Vec<PathId>>>,
     verdicts: Table<JobId, Verdict>,
+    /// Jobs that were seen to have a record of a success.
+    recorded: BitSet,
     /// Temporary files that are not there, and known from the record of the job that made them.
     gone: BitSet,
     /// Jobs that ran since the plan was first judged.
@@ -285,6 +287,7 @@ impl Judge {
         plan.known.iter().copied().filter(move |&job| {
             let files = plan.inputs(job).iter().chain(plan.outputs(job));
             self.verdict(job) == Verdict::Fresh
+                && !self.recorded.contains(job.index())
                 && !files
                     .into_iter()
                     .any(|path| self.facts.is_pretended(plan.path(*path)))

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::compare::{self, Compare, Times, ended_badly};
 use super::{Ancient, Checked, Judge, Level, Look, MissingInput, Reason, Verdict};
+use crate::dense::Id;
 use crate::history::History;
 use crate::lang::ast::Verb;
 use crate::plan::{Context, JobId, PathId, Plan};
@@ -97,7 +98,10 @@ impl Judge {
         }
         let level = self.level_of(context, plan.jobs[job].rule);
         let last = history.last(plan.key(job)).filter(|_| level > Level::TIMES);
-        if last.is_none_or(|last| last.past.is_none())
+        if last.as_ref().is_some_and(|last| last.past.is_some()) {
+            self.recorded.insert(job.index());
+        }
+        if last.as_ref().is_none_or(|last| last.past.is_none())
             && let Some(reason) = self.by_times(plan, level, rule.verb, job, &times)
         {
             return Verdict::Stale(reason);
