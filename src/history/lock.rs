@@ -293,7 +293,9 @@ mod tests {
             std::fs::write(state.join("lock.held"), &text).unwrap();
             let is_dead = |found: &Holder| found.id == "dead";
             let lock = take_by(try_lock, &state, &holder("two"), &is_dead);
-            assert_eq!(lock.unwrap().unwrap().before, Some(holder("dead")));
+            let lock = lock.unwrap().unwrap();
+            let before = lock.before.as_ref().map(|before| &before.id[..]);
+            assert_eq!(before, Some("dead"));
         }
     }
 

@@ -5,12 +5,12 @@ use super::Project;
 /// Each job waits until `few` are at work, though not for ever, and notes how many there are.
 const CROWD: &str = r#"    mkdir at-{rule}-{output}
     tries=0
-    while [ "$(ls -d at-* | wc -l)" -lt {few} ] && [ "$tries" -lt 200 ]; do
+    while [ "$(printf '%s\n' at-* | wc -l)" -lt {few} ] && [ "$tries" -lt 200 ]; do
         sleep 0.02
         tries=$((tries + 1))
     done
     sleep 0.05
-    ls -d at-* | wc -l > {output}
+    printf '%s\n' at-* | wc -l > {output}
     sleep 0.05
     rmdir at-{rule}-{output}
 "#;
