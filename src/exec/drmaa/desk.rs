@@ -32,7 +32,8 @@ use crate::exec::{Report, Signal, Task, TaskId};
 
 /// What comes in.
 pub(super) enum In {
-    Start(Box<Task>),
+    /// Decided at once.
+    Start(Vec<Task>),
     /// What a lost try left is out of the way: send it again.
     Again(TaskId),
     Signal(Option<TaskId>, Signal),

@@ -164,6 +164,8 @@ pub struct Cluster {
     local: Local,
     desk: Sender<In>,
     thread: Option<JoinHandle<()>>,
+    /// Not handed over yet: that they begin is written first, and what comes together goes together.
+    begun: Vec<Task>,
     settings: (Option<String>, Option<String>),
     on_cluster: HashMap<BString, (InFlight, (String, usize))>,
     /// The scheduler, in its own words; empty while it cannot be reached.
@@ -189,10 +191,19 @@ impl Cluster {
             local,
             desk,
             thread: Some(thread),
+            begun: Vec::new(),
             settings: defaults,
             on_cluster,
             system,
         })
+    }
+
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        if self.begun.is_empty() {
+            return Ok(());
+        }
+        let begun = std::mem::take(&mut self.begun);
+        self.send(In::Start(begun))
     }
 
     fn send(&self, message: In) -> anyhow::Result<()> {
@@ -266,14 +277,17 @@ impl Executor for Cluster {
             (Some(site), Some(own)) => Some(format!("{site} {own}")),
             (site, own) => own.or(site.clone()),
         };
-        self.send(In::Start(Box::new(task)))
+        self.begun.push(task);
+        Ok(())
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
+        self.hand_over()?;
         self.local.flush()
     }
 
     fn signal(&mut self, task: Option<TaskId>, signal: Signal) -> anyhow::Result<()> {
+        self.hand_over()?;
         // Each of them knows its own.
         self.send(In::Signal(task, signal))?;
         self.local.signal(task, signal)

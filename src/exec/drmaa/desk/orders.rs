@@ -9,7 +9,10 @@ use crate::exec::{Report, Task, TaskId};
 impl Desk {
     pub(super) fn take(&mut self, message: In) {
         match message {
-            In::Start(task) => self.start(task),
+            In::Start(tasks) => tasks
+                .into_iter()
+                .map(Box::new)
+                .for_each(|task| self.start(task)),
             In::Again(task) => {
                 if let Some(task) = self.held.remove(&task) {
                     self.queue.push_back(task);
