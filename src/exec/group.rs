@@ -136,6 +136,25 @@ pub fn end(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes empty groups beside `path`: of runs that were killed, and whose folder no other run has seen
+/// since.
+///
+/// One that is about to be used may be among them: its run then goes without.
+pub fn sweep_beside(path: &Path) {
+    let parent = path.parent().filter(|parent| is_group(parent));
+    let beside = parent.and_then(|parent| fs::read_dir(parent).ok());
+    for path in beside
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+    {
+        if is_one_of_ours(&path) {
+            fs::remove_dir(&path).ok();
+        }
+    }
+}
+
 /// Whether it has a name as [`Group::make`] gives them.
 fn is_one_of_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();

@@ -20,7 +20,10 @@ impl Trail {
     /// on after ten seconds. This process and those it descends from are left alone.
     pub fn end(&self) -> io::Result<()> {
         // Both: what was told to start elsewhere, as by a daemon that starts things, has the mark.
-        self.group.as_deref().map_or(Ok(()), group::end)?;
+        if let Some(path) = &self.group {
+            group::end(path)?;
+            group::sweep_beside(path);
+        }
         procs::end_marked(&self.mark).map(drop)
     }
 
