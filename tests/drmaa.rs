@@ -658,6 +658,30 @@ fn an_output_that_comes_late_is_waited_for() {
 }
 
 #[test]
+fn who_waits_for_the_scheduler_takes_no_time_of_the_processor() {
+    let Some(cluster) = Cluster::new(WORKFLOW, "down=1000") else {
+        return;
+    };
+    let mut run = cluster.start(&[]);
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", run.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        fields[11..13]
+            .iter()
+            .map(|n| n.parse::<u64>().unwrap())
+            .sum::<u64>()
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    // Hundredths of a second.
+    let taken = ticks() - before;
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(taken < 50, "{taken}");
+}
+
+#[test]
 fn short_jobs_go_together() {
     let workflow = WORKFLOW.replace("originate one", "[group 3]\noriginate one");
     let Some(cluster) = Cluster::new(&workflow, "") else {

@@ -304,14 +304,13 @@ impl Desk {
         if self.came.is_some() {
             return GATHER.0;
         }
-        let is_idle = self.jobs.is_empty() && self.queue.is_empty() && self.asked.is_empty();
-        match is_idle {
-            true => idle,
-            false => self
-                .look_at
-                .saturating_duration_since(Instant::now())
-                .min(idle),
-        }
+        let now = Instant::now();
+        let looks = (!self.jobs.is_empty()).then_some(self.look_at);
+        // What might have been sent before waits for an answer.
+        let sends = Some(self.not_before.max(self.next_at));
+        let sends = sends.filter(|at| *at > now && !self.queue.is_empty());
+        let next = looks.into_iter().chain(sends).min();
+        next.map_or(idle, |at| at.saturating_duration_since(now).min(idle))
     }
 }
 
