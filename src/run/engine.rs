@@ -190,6 +190,7 @@ impl<'a> Engine<'a> {
             .judge
             .adoptable(&self.plan, self.history.as_ref())
             .collect();
+        self.look_into_all(&found);
         for job in found {
             self.adopt_one(job);
         }
@@ -205,19 +206,24 @@ impl<'a> Engine<'a> {
                 && past().is_some_and(|past| !past.has_hashes())
         };
         let jobs: Vec<JobId> = self.plan.known.iter().copied().filter(lacks).collect();
-        let mut paths = Vec::new();
-        for &job in &jobs {
-            paths.extend(self.plan.inputs(job));
-            paths.extend(self.plan.made(job).unwrap_or(self.plan.outputs(job)));
-        }
-        let disk = self.store.disk();
-        self.judge.facts.look_into(&self.plan, disk, &paths);
+        self.look_into_all(&jobs);
         for job in jobs {
             let last = self.history.last(self.plan.key(job));
             if let Some(ran) = last.and_then(|last| last.past).map(|past| past.ran()) {
                 self.record_as(job, ran);
             }
         }
+    }
+
+    /// Looks at the contents of the files of those jobs for which they count, many at once.
+    fn look_into_all(&mut self, jobs: &[JobId]) {
+        let mut paths = Vec::new();
+        for &job in jobs.iter().filter(|job| self.counts_contents(**job)) {
+            paths.extend(self.plan.inputs(job));
+            paths.extend(self.plan.made(job).unwrap_or(self.plan.outputs(job)));
+        }
+        let disk = self.store.disk();
+        self.judge.facts.look_into(&self.plan, disk, &paths);
     }
 
     fn workflow_name(&self) -> String {
