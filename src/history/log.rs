@@ -19,6 +19,8 @@ use super::extent::Extent;
 
 const MAGIC: [u8; 8] = *b"flowlog\n";
 const VERSION: u32 = 2;
+/// Versions are counted. A number beyond this is none that will ever be, but damage.
+const LAST_VERSION: u32 = 255;
 const MARK: [u8; 4] = [0xf1, 0x0e, 0xc0, 0xde];
 /// How long the beginning of a file is that every record depends on.
 pub const HEAD: usize = MAGIC.len() + 4 + 8;
@@ -122,7 +124,7 @@ pub fn parse(bytes: Vec<u8>) -> Result<Found, Unreadable> {
         // Where records are good ones of this version, the number itself is what was damaged: another
         // version has other checksums.
         if records.is_empty() {
-            return Err(match version > VERSION {
+            return Err(match (VERSION + 1..=LAST_VERSION).contains(&version) {
                 true => Unreadable::Newer(version),
                 false => Unreadable::NoLog,
             });
@@ -470,6 +472,8 @@ mod tests {
         assert!(matches!(parse(newer).unwrap_err(), Unreadable::Newer(9)));
         let none = [&MAGIC[..], &[0; 4], &[0; 8]].concat();
         assert!(matches!(parse(none).unwrap_err(), Unreadable::NoLog));
+        let damaged = [&MAGIC[..], &(VERSION + 512).to_le_bytes(), &[0; 8]].concat();
+        assert!(matches!(parse(damaged).unwrap_err(), Unreadable::NoLog));
     }
 
     #[test]
