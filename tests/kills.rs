@@ -194,29 +194,37 @@ fn a_run_may_be_killed_at_any_moment() {
     );
 }
 
+/// Kills the supervisor of a run whose job sleeps for the param `s`, and the engine too if asked, in
+/// which case another run follows. `tag` makes the sleep one that no other process has. Returns whether the
+/// run had a control group, and the command lines of the sleeps that are left.
+fn killed_at_work(project: &Project, tag: u32, with_engine: bool) -> (bool, Vec<String>) {
+    let long = format!("{tag}.{}{}", std::process::id(), u8::from(with_engine));
+    let asked = format!("sleep {long}");
+    let set = format!("s={long}");
+    let run = project.start(&["run", "-q", "--set", &set]);
+    wait_until("the job", || !processes_with(&asked).is_empty());
+    let has_group = project.read(".flow/mark").contains("\n/");
+    for supervisor in children(run.id()) {
+        kill(supervisor, Signal::KILL);
+    }
+    if with_engine {
+        kill(run.id() as i32, Signal::KILL);
+    }
+    end(run);
+    if with_engine {
+        project.flow(&["run", "-q"]).expect(0);
+    }
+    (has_group, processes_with(&asked))
+}
+
 #[test]
 fn what_a_killed_supervisor_leaves_running_is_ended() {
     let project = Project::new(
         "param s = 0.0\noriginate one -> out\n    sleep {s}\n    echo {s} > {output}\n",
     );
     for with_engine in [false, true] {
-        // A command line that no other process has.
-        let long = format!("97.{}{}", std::process::id(), u8::from(with_engine));
-        let asked = format!("sleep {long}");
-        let set = format!("s={long}");
-        let run = project.start(&["run", "-q", "--set", &set]);
-        wait_until("the job", || !processes_with(&asked).is_empty());
-        for supervisor in children(run.id()) {
-            kill(supervisor, Signal::KILL);
-        }
-        if with_engine {
-            kill(run.id() as i32, Signal::KILL);
-        }
-        end(run);
-        if with_engine {
-            project.flow(&["run", "-q"]).expect(0);
-        }
-        assert_eq!(processes_with(&asked), [""; 0], "{with_engine}");
+        let (_, left) = killed_at_work(&project, 97, with_engine);
+        assert_eq!(left, [""; 0], "{with_engine}");
     }
     assert_eq!(project.read("out"), "0.0\n");
     assert!(!project.has(".flow/mark"));
@@ -228,24 +236,9 @@ fn what_hides_from_its_run_is_ended_where_control_groups_may_be_made() {
         "param s = 0.0\noriginate one -> out\n    env -i setsid sleep {s} & wait\n    echo {s} > {output}\n",
     );
     for with_engine in [false, true] {
-        let long = format!("96.{}{}", std::process::id(), u8::from(with_engine));
-        let asked = format!("sleep {long}");
-        let set = format!("s={long}");
-        let run = project.start(&["run", "-q", "--set", &set]);
-        wait_until("the job", || !processes_with(&asked).is_empty());
-        let has_group = project.read(".flow/mark").contains("\n/");
-        for supervisor in children(run.id()) {
-            kill(supervisor, Signal::KILL);
-        }
-        if with_engine {
-            kill(run.id() as i32, Signal::KILL);
-        }
-        end(run);
-        if with_engine {
-            project.flow(&["run", "-q"]).expect(0);
-        }
+        let (has_group, left) = killed_at_work(&project, 96, with_engine);
         if has_group {
-            assert_eq!(processes_with(&asked), [""; 0], "{with_engine}");
+            assert_eq!(left, [""; 0], "{with_engine}");
         } else {
             eprintln!("skipped: no control group may be made here");
         }
