@@ -11,6 +11,7 @@ use super::open::state_path;
 use crate::disk::DiskMut;
 use crate::exec::drmaa::OnCluster;
 use crate::exec::local;
+use crate::history::output::next_run;
 use crate::history::{Holder, Last, LastTry, Store, lock};
 use crate::run::outputs;
 
@@ -45,8 +46,7 @@ pub fn hold<'d>(
     disk: &'d dyn DiskMut,
     command: &str,
 ) -> anyhow::Result<Result<Held<'d>, Exit>> {
-    let id = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
-    let id = format!("{id}-{}", std::process::id());
+    let id = next_run(state, jiff::Timestamp::now(), std::process::id());
     let this = local::look(std::process::id() as i32);
     let holder = Holder::this(command, this.map_or(0, |this| this.started), &id);
     let is_gone = |found: &Holder| whereabouts(found.clone()) == Seen::Nobody;

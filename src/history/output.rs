@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use bstr::{BString, ByteSlice};
+use jiff::ToSpan;
 
 /// How much all runs' output may take. What the newest run printed always stays.
 const QUOTA: u64 = 1 << 30;
@@ -51,7 +52,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// For a run that began at `run`, a time that sorts as text.
+    /// For the run of this name, as [`next_run`] makes them.
     pub fn new(state: &Path, run: String) -> Writer {
         Writer {
             folder: state.join("log"),
@@ -104,6 +105,29 @@ fn prune(folder: &Path, quota: u64) {
         // One that cannot be removed is no reason to end a run.
         fs::remove_file(&oldest).ok();
     }
+}
+
+const MOMENT: &str = "%Y%m%dT%H%M%S.%3f";
+
+/// The name of a run that begins `now` in the process `pid`: `20261126T091233.045-4711`, in UTC.
+///
+/// As text it sorts behind all that have a file here, also where the clock was set back or several
+/// begin within a millisecond: what sorts last is the newest.
+pub fn next_run(state: &Path, now: jiff::Timestamp, pid: u32) -> String {
+    let after = |moment: jiff::civil::DateTime| moment.checked_add(1.millisecond()).ok();
+    let newest = runs(&state.join("log")).pop();
+    let newest = newest.and_then(|file| moment_of(&file)).and_then(after);
+    let now = jiff::tz::Offset::UTC.to_datetime(now);
+    let moment = newest.map_or(now, |newest| newest.max(now));
+    format!("{}-{pid}", moment.strftime(MOMENT))
+}
+
+/// When the run whose file this is began, by its name. Names without a fraction are known too.
+fn moment_of(file: &Path) -> Option<jiff::civil::DateTime> {
+    let (moment, _) = file.file_stem()?.to_str()?.split_once('-')?;
+    let whole = || jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S", moment);
+    let exact = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.f", moment);
+    exact.or_else(|_| whole()).ok()
 }
 
 /// The files of all runs, oldest first.
@@ -258,6 +282,36 @@ mod tests {
         assert_eq!(find(state.path(), b"b").unwrap().text, "only here");
         assert_eq!(find(state.path(), b"c\n").unwrap().text, "x");
         assert_eq!(failed(state.path()), Vec::<BString>::new());
+    }
+
+    #[test]
+    fn the_newest_run_sorts_last() {
+        let state = tempfile::tempdir().unwrap();
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let told = [
+            // As names were once.
+            ("", 937, "20261126T214839-937"),
+            ("2026-11-26T21:48:39.5Z", 937, "20261126T214839.500-937"),
+            (
+                "2026-11-26T21:48:39.5004Z",
+                1054,
+                "20261126T214839.501-1054",
+            ),
+            ("2026-11-26T21:48:39.6Z", 12, "20261126T214839.600-12"),
+            // Another moment begins while the clock is set back.
+            ("2026-11-26T20:00:00Z", 11, "20261126T214839.601-11"),
+            ("2026-12-31T23:59:59.999Z", 9, "20261231T235959.999-9"),
+            ("2026-12-31T23:59:59.999Z", 10, "20270101T000000.000-10"),
+        ];
+        for (n, (now, pid, run)) in told.into_iter().enumerate() {
+            if !now.is_empty() {
+                assert_eq!(next_run(state.path(), at(now), pid), run);
+            }
+            let mut writer = Writer::new(state.path(), run.into());
+            writer.write(Kind::Failed, b"a", 1, b"").unwrap();
+            let all = runs(&state.path().join("log"));
+            assert_eq!((all.len(), all.last()), (n + 1, Some(&writer.path())));
+        }
     }
 
     #[test]
