@@ -533,6 +533,44 @@ fn what_an_earlier_try_printed_is_not_shown_as_the_last_one() {
 }
 
 #[test]
+fn what_failed_is_shown_until_it_is_done_or_gone() {
+    let with = |a: &str, rest: &str| format!("originate a -> a\n    {a}\n\n{rest}");
+    let b = "originate b -> b\n    echo bad b; false\n";
+    let project = Project::new(&with("echo bad a; false", b));
+    let failed = |project: &Project| project.flow(&["log", "--failed"]).expect(0).out;
+    let none = "no job failed when it was last tried\n";
+    assert_eq!(failed(&project), none);
+    project.flow(&["run", "a"]).expect(1);
+    project.flow(&["run", "b"]).expect(1);
+    let both = "==> a <==\nbad a\n==> b <==\nbad b\n";
+    assert_eq!(failed(&project), both);
+    // Where it cannot be told which jobs there are, none is left out.
+    project.write("workflow.flow", "originate\n");
+    assert_eq!(failed(&project), both);
+    project.write("workflow.flow", with("touch {output}", b));
+    project.flow(&["run", "a"]).expect(0);
+    assert_eq!(failed(&project), "bad b\n");
+    let c = "originate c -> c\n    echo bad c; test -e mended && touch {output}\n";
+    project.write("workflow.flow", with("touch {output}", c));
+    project.flow(&["run"]).expect(1);
+    assert_eq!(failed(&project), "bad c\n");
+    project.write("mended", "");
+    project.flow(&["run"]).expect(0);
+    assert_eq!(failed(&project), none);
+}
+
+#[test]
+fn a_try_that_failed_is_not_shown_for_a_silent_one_that_ended_well() {
+    let project = Project::new(
+        "[retries 1]\noriginate a -> a\n    test -e seen || { echo no; touch seen; false; }; touch {output}\n",
+    );
+    project.flow(&["run"]).expect(0);
+    let shown = project.flow(&["log", "a"]).expect(0);
+    assert_eq!(shown.says(&["a printed nothing when it ran"]).out, "");
+    assert!(project.flow(&["log", "--failed"]).out.starts_with("no job"));
+}
+
+#[test]
 fn params_reach_words_and_recipes() {
     let project = Project::new(
         "param who = world\nparam flags = [a, \"b c\"]\nlet greeting = \"hello {who}\"\n\

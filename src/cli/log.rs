@@ -13,11 +13,11 @@ use super::open::{Opened, as_written};
 use super::options::LogOptions;
 use super::why::moment_ms;
 use super::{Exit, open};
-use crate::history::output::{self, Printed};
-use crate::history::{History, LastTry, Store};
+use crate::history::printed::{self, Failed, Printed};
+use crate::history::{History, Last, LastTry, Store};
 use crate::lang::{Diag, Sources};
 use crate::pattern::Listing;
-use crate::plan::{Context, Plan};
+use crate::plan::{Context, JobId, Plan};
 use crate::run::ask::{Answer, Now, Question};
 use crate::ui::{Role, safe};
 
@@ -25,13 +25,14 @@ pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
     open::change_folder(&options.common)?;
     let terminal = open::Terminal::new(&options.common);
     let (caller, folder, state) = open::places(&options.common, &options.place)?;
-    let mut keys: Vec<BString> = Vec::new();
-    if options.failed {
-        keys = output::failed(&state);
-        if keys.is_empty() && options.jobs.is_empty() {
-            anstream::println!("no job failed in the last run that printed anything");
-        }
+    let mut failed = match options.failed {
+        true => failed(&options, &state)?,
+        false => Vec::new(),
+    };
+    if options.failed && failed.is_empty() && options.jobs.is_empty() {
+        anstream::println!("no job failed when it was last tried");
     }
+    let mut keys: Vec<BString> = Vec::new();
     let mut unknown = Vec::new();
     for job in &options.jobs {
         let path = as_written(job, &caller, &folder);
@@ -40,12 +41,26 @@ pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
             None => unknown.push(job.clone()),
         }
     }
-    let several = keys.len() > 1;
-    for key in &keys {
+    if options.follow {
+        // What is tried again goes on.
+        keys.splice(0..0, failed.drain(..).map(|one| one.key));
+    }
+    let several = keys.len() + failed.len() > 1;
+    let entitle = |key: &BString| {
         if several {
             let title = format!("==> {} <==", crate::ui::path(key));
             anstream::println!("{}", terminal.out.paint(Role::Strong, title));
         }
+    };
+    for one in &failed {
+        entitle(&one.key);
+        print(&one.printed, &mut 0)?;
+        if one.printed.length() == 0 {
+            anstream::eprintln!("{} {SILENT_FAILURE}", crate::ui::path(&one.key));
+        }
+    }
+    for key in &keys {
+        entitle(key);
         show(&state, key.as_bstr(), options.follow)?;
     }
     for job in &unknown {
@@ -63,16 +78,45 @@ pub fn log(options: LogOptions) -> anyhow::Result<Exit> {
     })
 }
 
+/// The jobs that failed when they were last tried, the last at the end. Of runs before the newest
+/// only those that the workflow still has, where that can be told.
+fn failed(options: &LogOptions, state: &Path) -> anyhow::Result<Vec<Failed>> {
+    let mut failed = printed::failed(state);
+    if failed.is_empty() {
+        return Ok(failed);
+    }
+    let history = Store::read(state)?;
+    let is_done = |last: Last| last.last_try == LastTry::Done;
+    failed.retain(|one| !history.last(&one.key).is_some_and(is_done));
+    if failed.iter().all(|one| one.is_newest) {
+        return Ok(failed);
+    }
+    let opened = open::open(&without_chdir(options), &options.place, &[])?;
+    if let Ok(opened) = opened
+        && !opened.diags.iter().any(Diag::is_error)
+    {
+        with_plan(&opened, |plan, _| {
+            if plan.pending().next().is_none() {
+                let is_there = |one: &Failed| job_of(plan, one.key.as_bstr()).is_some();
+                failed.retain(|one| one.is_newest || is_there(one));
+            }
+        })?;
+    }
+    Ok(failed)
+}
+
 /// The key of the job that is called `path` or makes it.
 fn key_of(options: &LogOptions, state: &Path, path: &BString) -> anyhow::Result<Option<BString>> {
-    if output::find(state, path).is_some() {
+    if printed::find(state, path).is_some() {
         return Ok(Some(path.clone()));
     }
     let opened = match open::open(&without_chdir(options), &options.place, &[])? {
         Ok(opened) if !opened.diags.iter().any(Diag::is_error) => opened,
         _ => return Ok(None),
     };
-    planned_key(&opened, BStr::new(path))
+    with_plan(&opened, |plan, context| {
+        planned_key(plan, context, BStr::new(path))
+    })
 }
 
 /// The folder was changed already.
@@ -83,34 +127,39 @@ fn without_chdir(options: &LogOptions) -> super::options::Common {
     }
 }
 
-/// The key of the job that makes `path`, by the plan.
-fn planned_key(opened: &Opened, path: &BStr) -> anyhow::Result<Option<BString>> {
+fn with_plan<T>(opened: &Opened, f: impl FnOnce(&mut Plan, Context) -> T) -> anyhow::Result<T> {
     let disk = crate::disk::Real::open(&opened.folder)?;
     let listing = RefCell::new(Listing::new(&disk));
-    let mut plan = Plan::new(Context {
-        workflow: &opened.workflow,
-        listing: &listing,
-    });
-    let found = plan.find(path).and_then(|path| plan.producer(path));
-    if let Some(job) = found {
-        return Ok(Some(plan.key(job).into()));
-    }
-    // A split's file: the one whose globs match it.
     let context = Context {
         workflow: &opened.workflow,
         listing: &listing,
     };
+    Ok(f(&mut Plan::new(context), context))
+}
+
+/// The job that is called `name` or makes it.
+fn job_of(plan: &Plan, name: &BStr) -> Option<JobId> {
+    let producer = plan.find(name).and_then(|path| plan.producer(path));
+    producer.or_else(|| plan.job_of_key(name))
+}
+
+/// The key of the job that is called `path` or makes it, by the plan.
+fn planned_key(plan: &mut Plan, context: Context, path: &BStr) -> Option<BString> {
+    if let Some(job) = job_of(plan, path) {
+        return Some(plan.key(job).into());
+    }
+    // A split's file: the one whose globs match it.
     for job in plan.known.clone() {
-        if plan.rule_of(&opened.workflow, job).makes_unknown_files()
+        if plan.rule_of(context.workflow, job).makes_unknown_files()
             && plan
                 .output_globs(context, job)
                 .iter()
                 .any(|glob| glob.matches(path))
         {
-            return Ok(Some(plan.key(job).into()));
+            return Some(plan.key(job).into());
         }
     }
-    Ok(None)
+    None
 }
 
 fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
@@ -122,7 +171,7 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
             true => stands(state, key),
             false => Stands::Ended,
         };
-        let mut printed = output::find(state, key).unwrap_or_default();
+        let mut printed = printed::find(state, key).unwrap_or_default();
         if let Stands::Unfinished { run } = &stands
             && printed.file.file_stem() != Some(OsStr::new(run))
         {
@@ -146,7 +195,7 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
         let is_over = match stands {
             Stands::Ended => true,
             Stands::Unfinished { .. } => false,
-            Stands::Unknown => printed.has_ended,
+            Stands::Unknown => printed.end.is_some(),
         };
         if is_over {
             if let Some(silence) = silence.filter(|_| n_shown == 0) {
@@ -188,6 +237,7 @@ fn stands(state: &Path, key: &BStr) -> Stands {
 }
 
 const RUNS: &str = "has printed nothing yet";
+const SILENT_FAILURE: &str = "printed nothing in its last try, which failed";
 
 /// Why there is nothing to show of a job.
 struct Silence {
@@ -209,7 +259,7 @@ fn silence(state: &Path, key: &[u8]) -> anyhow::Result<Silence> {
     let ran = last.and_then(|last| Some((last.past?, last.past?.wall_ms?)));
     let why = match (last.map(|last| last.last_try), ran) {
         (Some(LastTry::Unfinished), _) => RUNS.to_string(),
-        (Some(LastTry::Failed), _) => "printed nothing in its last try, which failed".to_string(),
+        (Some(LastTry::Failed), _) => SILENT_FAILURE.to_string(),
         (Some(LastTry::Done), Some((past, _))) => {
             format!("printed nothing when it ran, {}", moment_ms(past.ended_ms))
         }
@@ -224,14 +274,14 @@ fn silence(state: &Path, key: &[u8]) -> anyhow::Result<Silence> {
 }
 
 /// Shows what came since the last time: as it is where a program reads it, else harmlessly.
-fn print(printed: &Printed, n_shown: &mut usize) -> anyhow::Result<()> {
-    let new = &printed.text[(*n_shown).min(printed.text.len())..];
-    *n_shown = printed.text.len();
+fn print(printed: &Printed, n_shown: &mut u64) -> anyhow::Result<()> {
+    let new = printed.text(*n_shown)?;
+    *n_shown = printed.length();
     let mut out = std::io::stdout().lock();
     if std::io::IsTerminal::is_terminal(&out) {
-        out.write_all(safe::text(new.as_bytes()).as_bytes())?;
+        out.write_all(safe::text(&new).as_bytes())?;
     } else {
-        out.write_all(new)?;
+        out.write_all(&new)?;
     }
     Ok(out.flush()?)
 }

@@ -18,6 +18,7 @@ pub mod output;
 pub mod owed;
 pub mod past;
 pub mod place;
+pub mod printed;
 pub mod runs;
 mod index;
 pub mod store;

@@ -5,7 +5,7 @@
 //! go, the oldest run first.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub enum Kind {
     Output,
     /// A try ended badly; the text says how.
     Failed,
-    /// A try ended well; only written where it had printed something.
+    /// A try ended well; only written where the job has other records.
     Done,
 }
 
@@ -131,7 +131,7 @@ fn moment_of(file: &Path) -> Option<jiff::civil::DateTime> {
 }
 
 /// The files of all runs, oldest first.
-fn runs(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn runs(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())
@@ -163,10 +163,22 @@ impl Record {
     }
 }
 
-/// The next record of a file; `None` at its end, or where one is torn.
-pub fn read_record(reader: &mut impl BufRead) -> Option<Record> {
+/// A record without its text, which follows it in the file with a line feed at its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Head {
+    pub kind: Kind,
+    pub attempt: u32,
+    pub key: BString,
+    /// In bytes, this and the text.
+    pub length: u64,
+    pub text_length: u64,
+}
+
+/// The next record of a file up to its text; `None` at the file's end, or where one is torn.
+pub fn read_head(reader: &mut impl BufRead) -> Option<Head> {
     let mut head = Vec::new();
     reader.read_until(b'\n', &mut head).ok()?;
+    let length = head.len() as u64;
     let head = head.strip_prefix(b"\x1e ")?.to_str().ok()?;
     let mut words = head.split_ascii_whitespace();
     let letter = words.next()?;
@@ -175,114 +187,39 @@ pub fn read_record(reader: &mut impl BufRead) -> Option<Record> {
         .find(|(_, known)| letter.starts_with(*known))?
         .0;
     let attempt = words.next()?.parse().ok()?;
-    let lengths: [u64; 2] = [words.next()?.parse().ok()?, words.next()?.parse().ok()?];
-    let mut field = |length: u64| {
-        let mut bytes = Vec::new();
-        reader.by_ref().take(length).read_to_end(&mut bytes).ok()?;
-        (bytes.len() as u64 == length).then(|| BString::from(bytes))
-    };
-    let (key, text) = (field(lengths[0])?, field(lengths[1])?);
-    (field(1)? == "\n").then_some(Record {
+    let [key_length, text_length]: [u64; 2] =
+        [words.next()?.parse().ok()?, words.next()?.parse().ok()?];
+    let key = read_field(reader, key_length)?;
+    Some(Head {
         kind,
         attempt,
         key,
-        text,
+        length: length + key_length,
+        text_length,
     })
 }
 
-/// What a job printed in its last run.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Printed {
-    /// The file that holds it.
-    pub file: PathBuf,
-    pub attempt: u32,
-    pub text: BString,
-    /// How it ended; `None` when it ended well or has not ended.
-    pub failure: Option<String>,
-    pub has_ended: bool,
+fn read_field(reader: &mut impl BufRead, length: u64) -> Option<BString> {
+    let mut bytes = Vec::new();
+    reader.take(length).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 == length).then(|| bytes.into())
 }
 
-/// What the job with this key printed in the newest run that knows it; its last try only.
-pub fn find(state: &Path, key: &[u8]) -> Option<Printed> {
-    for file in runs(&state.join("log")).into_iter().rev() {
-        let mut found: Option<Printed> = None;
-        each(&file, |record| {
-            if record.key != key {
-                return;
-            }
-            let printed = found.get_or_insert_with(Printed::default);
-            if printed.attempt != record.attempt {
-                let attempt = record.attempt;
-                *printed = Printed {
-                    attempt,
-                    ..Printed::default()
-                };
-            }
-            match record.kind {
-                Kind::Output => printed.text.extend_from_slice(&record.text),
-                Kind::Done => printed.has_ended = true,
-                Kind::Failed => {
-                    printed.has_ended = true;
-                    printed.failure = Some(record.text.to_string());
-                }
-            }
-        });
-        if let Some(printed) = found {
-            return Some(Printed { file, ..printed });
-        }
-    }
-    None
-}
-
-/// The keys of the jobs that failed in the newest run that printed anything, in their order.
-pub fn failed(state: &Path) -> Vec<BString> {
-    let Some(file) = runs(&state.join("log")).pop() else {
-        return Vec::new();
-    };
-    let mut keys: Vec<BString> = Vec::new();
-    each(&file, |record| match record.kind {
-        Kind::Failed if !keys.contains(&record.key) => keys.push(record.key),
-        Kind::Done => keys.retain(|key| *key != record.key),
-        _ => {}
-    });
-    keys
-}
-
-fn each(file: &Path, mut f: impl FnMut(Record)) {
-    let Ok(file) = File::open(file) else { return };
-    let mut reader = BufReader::new(file);
-    while let Some(record) = read_record(&mut reader) {
-        f(record);
-    }
+/// The next record of a file; `None` at its end, or where one is torn.
+pub fn read_record(reader: &mut impl BufRead) -> Option<Record> {
+    let head = read_head(reader)?;
+    let text = read_field(reader, head.text_length)?;
+    (read_field(reader, 1)? == "\n").then_some(Record {
+        kind: head.kind,
+        attempt: head.attempt,
+        key: head.key,
+        text,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_try_of_the_newest_run_is_found() {
-        let state = tempfile::tempdir().unwrap();
-        assert_eq!(find(state.path(), b"a"), None);
-        let mut old = Writer::new(state.path(), "1".into());
-        old.write(Kind::Output, b"a", 1, b"old").unwrap();
-        old.write(Kind::Output, b"b", 1, b"only here").unwrap();
-        let mut new = Writer::new(state.path(), "2".into());
-        new.write(Kind::Output, b"a", 1, b"first try\n").unwrap();
-        new.write(Kind::Failed, b"a", 1, b"exit status 1").unwrap();
-        new.write(Kind::Output, b"a", 2, b"\x1e o 1 1 1\n").unwrap();
-        new.write(Kind::Output, b"c\n", 1, b"x").unwrap();
-        new.write(Kind::Output, b"a", 2, b"second").unwrap();
-        new.write(Kind::Done, b"a", 2, b"").unwrap();
-        let a = find(state.path(), b"a").unwrap();
-        assert_eq!(
-            (a.text.as_bstr(), a.failure),
-            ("\x1e o 1 1 1\nsecond".into(), None)
-        );
-        assert_eq!(find(state.path(), b"b").unwrap().text, "only here");
-        assert_eq!(find(state.path(), b"c\n").unwrap().text, "x");
-        assert_eq!(failed(state.path()), Vec::<BString>::new());
-    }
 
     #[test]
     fn the_newest_run_sorts_last() {
@@ -312,23 +249,6 @@ mod tests {
             let all = runs(&state.path().join("log"));
             assert_eq!((all.len(), all.last()), (n + 1, Some(&writer.path())));
         }
-    }
-
-    #[test]
-    fn a_torn_record_is_left_out() {
-        let state = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(state.path(), "1".into());
-        writer.write(Kind::Output, b"a", 1, b"whole").unwrap();
-        writer
-            .write(Kind::Failed, b"b", 1, b"exit status 1")
-            .unwrap();
-        writer.write(Kind::Output, b"a", 1, b"torn").unwrap();
-        let bytes = fs::read(writer.path()).unwrap();
-        for end in bytes.len() - 7..bytes.len() {
-            fs::write(writer.path(), &bytes[..end]).unwrap();
-            assert_eq!(find(state.path(), b"a").unwrap().text, "whole");
-        }
-        assert_eq!(failed(state.path()), ["b"]);
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Engine<'_> {
             self.warn(format!("{key}: an old output cannot be removed: {error}"));
         }
         self.remove_tmp(&running);
-        if running.output_bytes > 0 {
+        if running.output_bytes > 0 || running.attempt > 1 {
             let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
             self.check_log(written);
         }
