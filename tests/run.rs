@@ -571,6 +571,16 @@ fn a_try_that_failed_is_not_shown_for_a_silent_one_that_ended_well() {
 }
 
 #[test]
+fn what_a_job_printed_is_shown_whatever_time_its_log_has() {
+    let project = Project::new("originate a -> a\n    touch -- {output}; echo said\n");
+    project.flow(&["run"]).expect(0);
+    for log in std::fs::read_dir(project.path(".flow/log")).unwrap() {
+        project.set_age(log.unwrap().path(), Duration::from_secs(3600));
+    }
+    assert_eq!(project.flow(&["log", "a"]).expect(0).out, "said\n");
+}
+
+#[test]
 fn params_reach_words_and_recipes() {
     let project = Project::new(
         "param who = world\nparam flags = [a, \"b c\"]\nlet greeting = \"hello {who}\"\n\

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -171,6 +171,11 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
             true => stands(state, key),
             false => Stands::Ended,
         };
+        // So is the history: that a job ended well stands in its log first.
+        let silence = match stands {
+            Stands::Ended => Some(silence(state, key)?),
+            Stands::Unfinished { .. } | Stands::Unknown => None,
+        };
         let mut printed = printed::find(state, key).unwrap_or_default();
         if let Stands::Unfinished { run } = &stands
             && printed.file.file_stem() != Some(OsStr::new(run))
@@ -178,12 +183,9 @@ fn show(state: &Path, key: &BStr, follows: bool) -> anyhow::Result<()> {
             // Of an earlier run: this one's has printed nothing yet.
             printed = Printed::default();
         }
-        let silence = match stands {
-            Stands::Ended => Some(silence(state, key)?),
-            Stands::Unfinished { .. } | Stands::Unknown => None,
-        };
-        if let Some(silence) = &silence
-            && silence.is_after(&printed)
+        let done_ms = silence.as_ref().and_then(|silence| silence.done_ms);
+        if let Some(done_ms) = done_ms.filter(|_| printed.length() > 0)
+            && printed.is_before(done_ms)?
         {
             printed = Printed::default();
         }
@@ -242,34 +244,27 @@ const SILENT_FAILURE: &str = "printed nothing in its last try, which failed";
 /// Why there is nothing to show of a job.
 struct Silence {
     why: String,
-    /// When its last try that ended well began: what was printed before is not of it.
-    since: Option<SystemTime>,
-}
-
-impl Silence {
-    fn is_after(&self, printed: &Printed) -> bool {
-        let written = std::fs::metadata(&printed.file).and_then(|file| file.modified());
-        matches!((self.since, written), (Some(since), Ok(written)) if written < since)
-    }
+    /// When its last try ended, if that was well and flow ran it: what an earlier one printed is not
+    /// of it.
+    done_ms: Option<u64>,
 }
 
 fn silence(state: &Path, key: &[u8]) -> anyhow::Result<Silence> {
     let history = Store::read(state)?;
     let last = history.last(key);
-    let ran = last.and_then(|last| Some((last.past?, last.past?.wall_ms?)));
+    let ran = last.and_then(|last| last.past.filter(|past| past.wall_ms.is_some()));
     let why = match (last.map(|last| last.last_try), ran) {
         (Some(LastTry::Unfinished), _) => RUNS.to_string(),
         (Some(LastTry::Failed), _) => SILENT_FAILURE.to_string(),
-        (Some(LastTry::Done), Some((past, _))) => {
+        (Some(LastTry::Done), Some(past)) => {
             format!("printed nothing when it ran, {}", moment_ms(past.ended_ms))
         }
         (Some(LastTry::Done), None) | (None, _) => "has not run here".to_string(),
     };
     let is_done = last.is_some_and(|last| last.last_try == LastTry::Done);
-    let began = ran.map(|(past, wall_ms)| past.ended_ms.saturating_sub(wall_ms));
     Ok(Silence {
         why,
-        since: (began.filter(|_| is_done)).map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
+        done_ms: ran.filter(|_| is_done).map(|past| past.ended_ms),
     })
 }
 

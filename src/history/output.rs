@@ -23,7 +23,8 @@ pub enum Kind {
     Output,
     /// A try ended badly; the text says how.
     Failed,
-    /// A try ended well; only written where the job has other records.
+    /// A try ended well; only written where the job has other records. The text is when, as its record
+    /// in the history has it: in milliseconds since the epoch.
     Done,
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::output::{Head, Kind, read_head, runs};
 
@@ -21,6 +21,8 @@ pub struct Printed {
     pub end: Option<Ended>,
     /// Where the texts lie in the file, in order.
     parts: Vec<Range<u64>>,
+    /// Where it is told when the try ended well.
+    when: Range<u64>,
     /// Where the last record ends.
     told_at: u64,
 }
@@ -40,16 +42,40 @@ impl Printed {
 
     /// What was printed, without the first `from` bytes.
     pub fn text(&self, mut from: u64) -> io::Result<BString> {
+        let rest = self.parts.iter().map(|part| {
+            let skipped = from.min(part.end - part.start);
+            from -= skipped;
+            part.start + skipped..part.end
+        });
+        let rest: Vec<Range<u64>> = rest.filter(|part| !part.is_empty()).collect();
+        self.read(&rest)
+    }
+
+    /// Whether this is of an earlier try than the one that ended well at `ended_ms`, as the history
+    /// has it.
+    ///
+    /// The file's own time cannot tell: it moves in steps that are longer than many jobs, and on some
+    /// file systems by another clock.
+    pub fn is_before(&self, ended_ms: u64) -> io::Result<bool> {
+        if self.end != Some(Ended::Well) {
+            return Ok(true);
+        }
+        let when = self.read(std::slice::from_ref(&self.when))?;
+        // Once it was not told.
+        let is_other = |when: &str| !when.is_empty() && when != ended_ms.to_string();
+        Ok(when.to_str().is_ok_and(is_other))
+    }
+
+    /// What stands in these parts of the file.
+    fn read(&self, parts: &[Range<u64>]) -> io::Result<BString> {
         let mut text = Vec::new();
-        if from >= self.length() {
+        if parts.is_empty() {
             return Ok(text.into());
         }
         let mut file = File::open(&self.file)?;
-        for part in &self.parts {
-            let skipped = from.min(part.end - part.start);
-            from -= skipped;
-            file.seek(SeekFrom::Start(part.start + skipped))?;
-            let length = part.end - part.start - skipped;
+        for part in parts {
+            file.seek(SeekFrom::Start(part.start))?;
+            let length = part.end - part.start;
             (&mut file).take(length).read_to_end(&mut text)?;
         }
         Ok(text.into())
@@ -66,7 +92,10 @@ impl Printed {
         self.told_at = text.end;
         match head.kind {
             Kind::Output => self.parts.push(text),
-            Kind::Done => self.end = Some(Ended::Well),
+            Kind::Done => {
+                self.end = Some(Ended::Well);
+                self.when = text;
+            }
             Kind::Failed => self.end = Some(Ended::Badly),
         }
     }
@@ -211,6 +240,34 @@ mod tests {
         assert_eq!(text(find(state.path(), b"b")), "only here");
         assert_eq!(text(find(state.path(), b"c\n")), "x");
         assert_eq!(failed(state.path()), []);
+    }
+
+    #[test]
+    fn what_the_last_good_try_printed_is_told_from_what_an_earlier_one_did() {
+        use Kind::{Done, Failed, Output};
+        let cases = [
+            (Some((Done, "1795730000123")), false),
+            (Some((Done, "1795730000122")), true),
+            (Some((Failed, "exit status 1")), true),
+            // Its run was killed.
+            (None, true),
+            // As it was written once.
+            (Some((Done, "")), false),
+        ];
+        for (end, is_before) in cases {
+            let state = tempfile::tempdir().unwrap();
+            let mut writer = Writer::new(state.path(), "1".into());
+            writer.write(Output, b"a", 1, b"x").unwrap();
+            if let Some((kind, text)) = end {
+                writer.write(kind, b"a", 1, text.as_bytes()).unwrap();
+            }
+            // What time the file has says nothing.
+            let file = File::options().append(true).open(writer.path()).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            let printed = find(state.path(), b"a").unwrap();
+            let found = printed.is_before(1_795_730_000_123).unwrap();
+            assert_eq!(found, is_before, "{end:?}");
+        }
     }
 
     #[test]

@@ -132,8 +132,17 @@ impl Engine<'_> {
             }
         }
         let changed = self.changed_input(&running).or(late);
-        match changed.or_else(|| self.changed_content(&running)) {
-            None => self.record(&running, usage),
+        let changed = changed.or_else(|| self.changed_content(&running));
+        let ended_ms = self.clock.now().as_millisecond() as u64;
+        // Before the history: who finds it done there finds here what it printed.
+        if running.output_bytes > 0 || running.attempt > 1 {
+            let when = ended_ms.to_string();
+            let attempt = running.attempt;
+            let written = (self.log).write(LogKind::Done, &key, attempt, when.as_bytes());
+            self.check_log(written);
+        }
+        match changed {
+            None => self.record(&running, usage, ended_ms),
             // It stays open in the history: the next run makes it again.
             Some(input) => self.warn(format!(
                 "{key}: its input `{input}` changed while it ran, so it is stale already"
@@ -145,10 +154,6 @@ impl Engine<'_> {
             self.warn(format!("{key}: an old output cannot be removed: {error}"));
         }
         self.remove_tmp(&running);
-        if running.output_bytes > 0 || running.attempt > 1 {
-            let written = self.log.write(LogKind::Done, &key, running.attempt, b"");
-            self.check_log(written);
-        }
         self.executor.settled(running.task);
         self.judge.set_ran(job);
         let now = self.now();
@@ -164,11 +169,11 @@ impl Engine<'_> {
     }
 
     /// Keeps what the job looked like.
-    fn record(&mut self, running: &Running, usage: Usage) {
+    fn record(&mut self, running: &Running, usage: Usage, ended_ms: u64) {
         let job = running.job;
         self.keep_inputs(job, &running.inputs);
         let ran = Now {
-            ended_ms: self.clock.now().as_millisecond() as u64,
+            ended_ms,
             wall_ms: Some((usage.wall_s * 1000.0) as u64),
             max_rss_kib: usage.max_rss_kib,
             ..Now::default()
