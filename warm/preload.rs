@@ -11,7 +11,8 @@
 //! Requests and replies are single messages; `src/exec/supervisor/warm.rs` is the other end. Where
 //! something is not as it must be, this process ends, and shells are started in the usual way.
 //!
-//! Nothing here may allocate, or touch what belongs to the C library.
+//! Nothing here may allocate, or touch what belongs to the C library; but for locales, which that
+//! library itself is asked to read.
 #![no_std]
 
 use core::arch::asm;
@@ -52,6 +53,9 @@ const MSG_TRUNC_OR_CTRUNC: i32 = 0x20 | 0x8;
 const PR_SET_MM: usize = 35;
 const PR_SET_MM_MAP: usize = 14;
 const PR_GET_TID_ADDRESS: usize = 40;
+
+/// All categories of a locale.
+const LC_ALL_MASK: i32 = 0x1fbf;
 
 // Kinds of replies.
 const HELLO: i32 = 0;
@@ -165,18 +169,54 @@ fn exit(status: usize) -> ! {
     }
 }
 
+/// The address of a function of the process; zero where there is none.
+macro_rules! address {
+    ($name:literal) => {{
+        let address: usize;
+        // SAFETY: reads a slot that the linker has filled.
+        unsafe {
+            asm!(
+                concat!(".weak ", $name),
+                concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+            );
+        }
+        address
+    }};
+}
+
 /// Only the GNU library calls initialisers with the arguments of `main`.
 fn is_gnu() -> bool {
-    let address: usize;
-    // SAFETY: reads a slot that the linker has filled, with zero where there is no such function.
-    unsafe {
-        asm!(
-            ".weak gnu_get_libc_version",
-            "mov {}, qword ptr [rip + gnu_get_libc_version@GOTPCREL]",
-            out(reg) address,
-        );
+    address!("gnu_get_libc_version") != 0
+}
+
+/// Reads the locale that the environment asks for, where the shell will: bash does, dash does not.
+/// The library keeps what it has read, and finds it when a copy sets its locale.
+fn read_locale() {
+    type NewLocale = extern "C" fn(i32, *const u8, usize) -> usize;
+    type UseLocale = extern "C" fn(usize) -> usize;
+    type Btowc = extern "C" fn(i32) -> u32;
+    let sets_it = address!("set_default_locale") != 0;
+    let new_locale = address!("newlocale");
+    let use_locale = address!("uselocale");
+    let btowc = address!("btowc");
+    if !sets_it || [new_locale, use_locale, btowc].contains(&0) {
+        return;
     }
-    address != 0
+    // SAFETY: functions of the C library, by their types.
+    let (new_locale, use_locale, btowc) = unsafe {
+        (
+            core::mem::transmute::<usize, NewLocale>(new_locale),
+            core::mem::transmute::<usize, UseLocale>(use_locale),
+            core::mem::transmute::<usize, Btowc>(btowc),
+        )
+    };
+    let locale = new_locale(LC_ALL_MASK, c"".as_ptr().cast(), 0);
+    if locale != 0 {
+        let before = use_locale(locale);
+        btowc(i32::from(b'a'));
+        use_locale(before);
+    }
 }
 
 extern "C" fn start(argc: usize, argv: *mut *mut u8, env: *mut *mut u8) {
@@ -197,6 +237,7 @@ extern "C" fn start(argc: usize, argv: *mut *mut u8, env: *mut *mut u8) {
         if tid.is_null() || *tid as isize != call(sys::GETTID, [0; 5]) {
             exit(71);
         }
+        read_locale();
         let (mut robust, mut robust_len) = (0, 0);
         let (head, len) = (
             addr_of_mut!(robust) as usize,

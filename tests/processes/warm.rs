@@ -13,6 +13,7 @@ use super::{World, eventually, n_marked, setup, words};
 
 pub const TESTS: &[(&str, fn())] = &[
     ("recipes_do_the_same_in_a_warm_shell", recipes_do_the_same),
+    ("locales_are_the_same_in_a_warm_shell", locales_are_the_same),
     ("a_warm_shell_is_used", a_warm_shell_is_used),
     ("what_acts_before_main_gets_a_fresh_shell", what_acts_early),
     (
@@ -127,6 +128,56 @@ fn recipes_do_the_same() {
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert!(n_compared > 300, "{n_compared} were compared");
+}
+
+/// What a locale makes of letters, their order, numbers, dates, messages and its own name.
+const LOCALIZED: &str = r#"
+x=$(printf 'd\303\244\303\237')
+printf '%s %s\n' "${#x}" "$x" | od -c
+case $x in d??) echo two;; d????) echo four;; *) echo other;; esac
+printf '%.2f\n' 1.5
+printf 'b\na\nC\n\303\244\n' | sort
+date -d @0 +%c
+cat nothing 2>&1 || :
+locale 2>&1 || :
+eval 'printf "%s %s %(%A)T\n" "${x^^}" "${x:1:1}" 0; [[ $x > dz ]] && echo behind' 2>/dev/null || :
+"#;
+
+fn locales_are_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let sets: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("LC_ALL", "C.UTF-8")],
+        &[("LC_ALL", "POSIX")],
+        &[("LC_ALL", "xx_YY.UTF-8")],
+        &[("LC_ALL", ""), ("LANG", "C"), ("LC_CTYPE", "C.UTF-8")],
+        &[("LC_ALL", ""), ("LOCPATH", "nowhere"), ("LANG", "C.UTF-8")],
+    ];
+    for first in ["C", "C.UTF-8", "xx_YY"] {
+        let mut setup = setup();
+        setup.folder = place.path().to_str().unwrap().into();
+        setup.spawners = 1;
+        setup.env.retain(|(name, _)| !name.starts_with(b"L"));
+        setup.env.push(("LC_ALL".into(), first.into()));
+        let mut world = World::with(&setup);
+        for shell in SHELLS {
+            warm_up(&mut world, shell);
+            for set in sets {
+                let [fresh, warm] = [ScriptWay::DashC, ScriptWay::WarmDashC].map(|way| {
+                    let mut task = task(shell, LOCALIZED, way);
+                    let set = set.iter();
+                    task.env = set
+                        .map(|(name, value)| ((*name).into(), (*value).into()))
+                        .collect();
+                    let past = world.run(task);
+                    (past.text(), past.end)
+                });
+                assert_eq!(fresh, warm, "{shell:?} {first} {set:?}");
+            }
+            let probe = task(shell, IS_WARM, ScriptWay::WarmDashC);
+            assert!(is_warm(&mut world, probe));
+        }
+    }
 }
 
 fn a_warm_shell_is_used() {
