@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Project, end, signal, wait_until};
+use common::{PATIENCE, Project, end, signal, wait_until};
 use rustix::process::Signal;
 
 /// Jobs that run until there is a file `go`, or the project is gone, one at a time.
@@ -54,7 +54,7 @@ fn says_why(project: &Project, target: &str, parts: &[&str]) {
     loop {
         let out = project.flow(&["why", target]).expect(0).out;
         let is_said = parts.iter().all(|part| out.contains(part));
-        if is_said || start.elapsed() > Duration::from_secs(10) {
+        if is_said || start.elapsed() > PATIENCE {
             return says(&out, parts);
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -485,8 +485,10 @@ fn a_run_in_the_background_is_stopped_from_elsewhere() {
 fn pressed(cluster: &Cluster, keys: &[&str], then: impl FnOnce()) -> Option<Ended> {
     let mut run = cluster.at_a_terminal()?;
     wait_until("five jobs", || cluster.ran().len() == 5);
-    // Until the run knows it too.
-    std::thread::sleep(Duration::from_millis(300));
+    let status = || cluster.project.flow(&["status"]).expect(0).out;
+    wait_until("the run to know", || {
+        status().contains("a run is going") && status().contains("5 running")
+    });
     for key in keys {
         let stdin = run.stdin.as_mut().expect("it is piped");
         stdin.write_all(key.as_bytes()).unwrap();

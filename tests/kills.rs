@@ -562,6 +562,8 @@ fn a_history_that_cannot_be_read_is_named_and_left() {
     for path in ["", ".flow", "in", "out"] {
         set(path, 0o777);
     }
+    // Whatever mask they were made with.
+    project.files().iter().for_each(|path| set(path, 0o644));
     set(".flow/lock", 0o666);
     let ask = |args: &[&str]| as_nobody(&project, args);
     // Unreadable.

@@ -166,6 +166,8 @@ impl Scratch {
             }
         }
         command.env("PATH", format!("{}:{path}", flow.display()));
+        // Where decimals have a comma `awk` writes one.
+        command.env_remove("LC_ALL").env("LC_NUMERIC", "C");
         command.stdin(Stdio::null()).output().unwrap().into()
     }
 

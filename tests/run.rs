@@ -380,12 +380,17 @@ fn processes(text: &str) -> usize {
         .count()
 }
 
+/// A time to sleep for that no other process, of these tests or others, has.
+fn long(seconds: u32) -> String {
+    format!("{seconds}.{}", std::process::id())
+}
+
 #[test]
 fn signals_end_jobs_and_all_that_they_started() {
     for (kind, status, seconds) in [
-        (Signal::INT, 130, "3001"),
-        (Signal::TERM, 143, "3002"),
-        (Signal::HUP, 129, "3003"),
+        (Signal::INT, 130, long(3001)),
+        (Signal::TERM, 143, long(3002)),
+        (Signal::HUP, 129, long(3003)),
     ] {
         let project = Project::new(&format!(
             "transform one: ./a suffix a -> b\n    \
@@ -404,28 +409,33 @@ fn signals_end_jobs_and_all_that_they_started() {
 
 #[test]
 fn what_ignores_the_first_signal_ends_with_the_second() {
-    let project = Project::new("originate one -> b\n    trap '' TERM INT; touch go; sleep 3004\n");
+    let seconds = long(3004);
+    let project = Project::new(&format!(
+        "originate one -> b\n    trap 'touch told' TERM; touch go; while :; do sleep {seconds}; done\n"
+    ));
     let run = project.start(&["run", "--grace", "1h"]);
     project.wait_for("go");
     signal(&run, Signal::INT);
-    std::thread::sleep(Duration::from_millis(200));
+    project.wait_for("told");
     signal(&run, Signal::INT);
     end(run).expect(130);
-    assert_eq!(processes("sleep\x003004"), 0);
+    assert_eq!(processes(&format!("sleep\0{seconds}")), 0);
 }
 
 #[test]
 fn jobs_end_with_flow_however_it_ends() {
-    let project = Project::new(
-        "transform one: ./a suffix a -> b\n    echo half > {output}; touch go; sleep 3005\n",
-    );
+    let seconds = long(3005);
+    let project = Project::new(&format!(
+        "transform one: ./a suffix a -> b\n    echo half > {{output}}; touch go; sleep {seconds}\n",
+    ));
     project.write("a", "").write("b", "old");
     project.touch("a");
     let run = project.start(&["run"]);
     project.wait_for("go");
     signal(&run, Signal::KILL);
     end(run).expect(137);
-    wait_until("the end of the job", || processes("sleep\x003005") == 0);
+    let job = format!("sleep\0{seconds}");
+    wait_until("the end of the job", || processes(&job) == 0);
     // The half-written file is not taken for a result, and the old one is back.
     project.write(
         "workflow.flow",
@@ -437,13 +447,16 @@ fn jobs_end_with_flow_however_it_ends() {
 
 #[test]
 fn a_first_output_cut_off_is_not_taken_for_a_result() {
-    let project =
-        Project::new("originate one -> b\n    echo half > {output}; touch go; sleep 3006\n");
+    let seconds = long(3006);
+    let project = Project::new(&format!(
+        "originate one -> b\n    echo half > {{output}}; touch go; sleep {seconds}\n"
+    ));
     let run = project.start(&["run"]);
     project.wait_for("go");
     signal(&run, Signal::KILL);
     end(run).expect(137);
-    wait_until("the end of the job", || processes("sleep\x003006") == 0);
+    let job = format!("sleep\0{seconds}");
+    wait_until("the end of the job", || processes(&job) == 0);
     assert_eq!(project.planned(&[]), ["one b"]);
     project.write(
         "workflow.flow",
@@ -662,17 +675,22 @@ merge all: parts -> all
 
 #[test]
 fn a_drained_run_says_by_its_status_whether_all_is_up_to_date() {
+    let until_told = "until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done";
     let drain = |project: &Project| {
         let child = project.start(&["run"]);
         project.wait_for("begun");
         signal(&child, Signal::USR1);
+        // An answer is behind what came before the question.
+        project.flow(&["status"]).expect(0);
+        std::fs::write(project.path("go"), "").unwrap();
         end(child)
     };
-    let project = Project::new(BEHIND_A_SPLIT);
+    let project = Project::new(&BEHIND_A_SPLIT.replace("sleep 0.3", until_told));
     let ended = drain(&project).expect(1).says(&["1 done", "2 not started"]);
     assert!(!ended.err.contains("skipped"), "{}", ended.err);
     // What ran was all there was to do.
-    let project = Project::new("originate a -> a\n    touch begun; sleep 0.3; touch {output}\n");
+    let recipe = format!("touch begun; {until_told}; touch {{output}}");
+    let project = Project::new(&format!("originate a -> a\n    {recipe}\n"));
     drain(&project).expect(0).says(&["finished: 1 done"]);
 }
 

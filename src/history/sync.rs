@@ -93,10 +93,14 @@ mod tests {
 
     #[test]
     fn the_end_does_not_wait_for_the_pause() {
-        let syncer = Syncer::start(&tempfile::tempfile().unwrap()).unwrap();
-        (0..1000).for_each(|_| syncer.is_needed());
-        let began = Instant::now();
-        syncer.finish().unwrap();
-        assert!(began.elapsed() < PAUSE);
+        let is_at_once = || {
+            let syncer = Syncer::start(&tempfile::tempfile().unwrap()).unwrap();
+            (0..1000).for_each(|_| syncer.is_needed());
+            let began = Instant::now();
+            syncer.finish().unwrap();
+            began.elapsed() < PAUSE
+        };
+        // A busy machine is slow now and then; what waits does so each time.
+        assert!((0..20).any(|_| is_at_once()));
     }
 }

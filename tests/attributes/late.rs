@@ -1,29 +1,31 @@
 //! Outputs that appear after their job has ended, and those that are cut off in the middle.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{Project, end, signal};
+use crate::common::{Project, end, signal, wait_until};
 use crate::ends;
 
 const WORKFLOW: &str = "
 originate a -> a.txt
-    touch begun
+    echo $$ > begun
 
 merge b: a -> b.txt
     cp {input} {output}
 ";
 
-/// Another machine, which writes a file some time after the job has begun.
+/// Another machine, which writes a file some time after the job has ended.
 fn make_late(project: &Project, file: &str, after: Duration) -> std::thread::JoinHandle<()> {
     let (begun, file) = (project.path("begun"), project.path(file));
     std::thread::spawn(move || {
-        let give_up = Instant::now() + Duration::from_secs(30);
-        while !begun.exists() && Instant::now() < give_up {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("the end of the job", || {
+            let text = fs::read_to_string(&begun).unwrap_or_default();
+            let job = text.strip_suffix('\n');
+            job.is_some_and(|job| !Path::new("/proc").join(job).exists())
+        });
         std::thread::sleep(after);
         fs::write(file, "late\n").expect("a file");
     })
@@ -70,7 +72,7 @@ fn an_output_that_a_leftover_was_still_writing_is_none() {
         "
 originate a -> a.txt
     sh -c 'echo half; exec sleep 300' > {output} &
-    sleep 0.2
+    until [ -s {output} ]; do sleep 0.01; done
 
 merge b: a -> b.txt
     cp {input} {output}

@@ -6,7 +6,8 @@ use super::{Project, ends};
 
 #[test]
 fn ends_a_job_that_runs_over() {
-    let project = Project::new("[time 300ms]\noriginate a -> a\n    echo begun\n    sleep 60\n");
+    // Time enough to print something.
+    let project = Project::new("[time 1s]\noriginate a -> a\n    echo begun\n    sleep 60\n");
     let start = Instant::now();
     let (ended, ends) = ends(&project, &[]);
     ended.expect(1).says(&["ran over its time", "| begun"]);
@@ -39,8 +40,8 @@ fn a_job_that_uses_its_last_moment_to_end_well_has_run_over_all_the_same() {
 #[test]
 fn a_rule_is_stronger_than_the_option_and_each_try_has_its_own() {
     let project = Project::new(
-        "[time [300ms, 1m], retries 1]\noriginate a -> a\n    \
-         test -e tried || { touch tried; sleep 60; }\n    touch {output}\n",
+        "[time [300ms, 1m], mem [1M, 2M], retries 1]\noriginate a -> a\n    \
+         test {mem} = 2 || sleep 60\n    touch {output}\n",
     );
     let (ended, ends) = ends(&project, &["--timeout", "1ms"]);
     ended.expect(0).says(&["ran over its time of 300ms"]);

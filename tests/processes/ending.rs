@@ -65,7 +65,12 @@ fn what_a_job_leaves_behind_is_ended() {
 
 fn a_daemon_without_a_mark_is_ended_too() {
     let mut world = World::new();
-    let script = "env -i setsid sh -c 'echo $$; exec sleep 300' & sleep 0.1";
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let said = said.display();
+    let script = format!(
+        "env -i setsid sh -c 'echo $$; echo > \"{said}\"; exec sleep 300' & until test -e \"{said}\"; do sleep 0.01; done"
+    );
     let past = world.run(sh(script));
     assert_eq!(past.leftovers, 1);
     let pid: u32 = past.text().trim().parse().unwrap();
@@ -74,7 +79,7 @@ fn a_daemon_without_a_mark_is_ended_too() {
 
 fn what_ends_soon_is_let_end() {
     let mut world = World::new();
-    let past = world.run(sh("(sleep 0.05; echo late) & exit 0"));
+    let past = world.run(sh("(sleep 0.01; echo late) & exit 0"));
     assert_eq!((past.text().as_str(), past.leftovers), ("late\n", 0));
 }
 
@@ -83,7 +88,8 @@ fn what_still_writes_a_file_is_let_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out");
     // As the last part of `cmd > >(sort > out)`.
-    let script = format!("(sleep 0.6; echo late) > {} & exit 0", file.display());
+    let out = file.display();
+    let script = format!("(sleep 0.6; echo late) > '{out}' & until [ -e '{out}' ]; do :; done");
     let past = world.run(sh(script));
     assert_eq!((past.leftovers, past.writing.len()), (0, 0));
     assert_eq!(std::fs::read_to_string(file).unwrap(), "late\n");
@@ -93,7 +99,9 @@ fn files_cut_off_in_the_middle_are_told() {
     let mut world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("out");
-    let past = world.run(sh(format!("sleep 300 > {} & exit 0", file.display())));
+    let out = file.display();
+    let script = format!("sleep 300 > '{out}' & until [ -e '{out}' ]; do :; done");
+    let past = world.run(sh(script));
     assert_eq!(past.leftovers, 1);
     assert_eq!(past.writing, [file.to_str().unwrap()]);
 }
@@ -171,7 +179,7 @@ fn suspended_processes_stand_still() {
         move || [pid, other].iter().all(|pid| is_stopped(pid) == wanted)
     };
     world.local.signal(None, Signal::Suspend).unwrap();
-    eventually(5.0, are_stopped(true));
+    eventually(are_stopped(true));
     // What is to be started now starts when all go on.
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("made");
@@ -179,7 +187,7 @@ fn suspended_processes_stand_still() {
     std::thread::sleep(Duration::from_millis(50));
     assert!(!made.exists());
     world.local.signal(None, Signal::Resume).unwrap();
-    eventually(5.0, are_stopped(false));
+    eventually(are_stopped(false));
     assert_eq!(world.end(later).end, Some(End::Exited(0)));
     assert!(made.exists());
     world.signal(task, Signal::Terminate);
@@ -199,7 +207,7 @@ fn what_is_being_started_stands_still_before_that_is_told() {
         }
         for task in tasks {
             let pid = world.past[&task].pid.expect("it has started");
-            eventually(1.0, || status(pid, "State").unwrap().starts_with('T'));
+            eventually(|| status(pid, "State").unwrap().starts_with('T'));
         }
     }
 }

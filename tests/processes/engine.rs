@@ -155,8 +155,8 @@ fn kill(pid: i32) {
 fn nothing_outlives_a_killed_engine() {
     let (mut engine, mark, supervisor) = staying_engine();
     engine.kill().unwrap();
-    eventually(1.0, || n_marked(&mark) == 0);
-    eventually(1.0, || has_ended(supervisor as u32));
+    eventually(|| n_marked(&mark) == 0);
+    eventually(|| has_ended(supervisor as u32));
     engine.wait().unwrap();
 }
 
@@ -164,13 +164,13 @@ fn a_supervisor_that_stands_still_wakes_up_at_the_end_of_its_engine() {
     let (mut engine, mark, supervisor) = staying_engine();
     let pid = rustix::process::Pid::from_raw(supervisor).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
-    eventually(1.0, || {
+    eventually(|| {
         let stat = std::fs::read_to_string(format!("/proc/{supervisor}/stat")).unwrap();
         stat.contains(") T ")
     });
     engine.kill().unwrap();
-    eventually(1.0, || n_marked(&mark) == 0);
-    eventually(1.0, || has_ended(supervisor as u32));
+    eventually(|| n_marked(&mark) == 0);
+    eventually(|| has_ended(supervisor as u32));
     engine.wait().unwrap();
 }
 
@@ -178,7 +178,7 @@ fn nothing_outlives_an_engine_that_returns() {
     let (mut engine, mark, _) = staying_engine();
     drop(engine.stdin.take());
     engine.wait().unwrap();
-    eventually(1.0, || n_marked(&mark) == 0);
+    eventually(|| n_marked(&mark) == 0);
 }
 
 fn a_dead_supervisor_is_told_and_fenced() {
@@ -191,7 +191,7 @@ fn a_dead_supervisor_is_told_and_fenced() {
     };
     assert_eq!(why, "the process that runs the jobs has ended");
     assert_eq!(world.reports.next(), None);
-    eventually(1.0, || {
+    eventually(|| {
         let started = world.local.start(words(["true"]));
         started.and_then(|()| world.local.flush()).is_err()
     });
@@ -241,7 +241,7 @@ fn a_control_group_goes_with_its_run() {
     let mut is_killed = Other::new("hide");
     is_killed.engine.kill().unwrap();
     is_killed.engine.wait().unwrap();
-    eventually(2.0, || is_gone(&is_killed));
+    eventually(|| is_gone(&is_killed));
 }
 
 fn too_few_descriptors_mean_fewer_at_once() {

@@ -83,7 +83,7 @@ fn the_first_bytes_come_at_once() {
     let task = world.start(sh("printf first; kill -STOP $$; printf second"));
     world.wait_for(task, |past| past.output == "first");
     let pid = world.past[&task].pid.unwrap();
-    eventually(5.0, || status(pid, "State").unwrap().starts_with('T'));
+    eventually(|| status(pid, "State").unwrap().starts_with('T'));
     world.signal(task, Signal::Resume);
     assert_eq!(world.end(task).text(), "firstsecond");
 }
@@ -91,14 +91,17 @@ fn the_first_bytes_come_at_once() {
 fn little_by_little_comes_in_few_reports() {
     let mut world = World::new();
     let script = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.005; done";
+    let begun = std::time::Instant::now();
     let task = world.start(sh(script));
     let mut n_reports = 0;
     while world.past[&task].end.is_none() {
         world.step();
         n_reports += 1;
     }
-    // Over 300 ms: one report for each 50 ms, start, end, and the first bytes; more when slow.
-    assert!(n_reports < 40, "{n_reports} reports");
+    // One report for each 50 ms, start, end, and the first bytes. On a slow machine each line comes
+    // in one of its own.
+    let most = 10 + 2 * begun.elapsed().as_millis() / 50;
+    assert!(n_reports < most, "{n_reports} reports");
 }
 
 fn much_output_comes_through_whole() {
@@ -145,7 +148,7 @@ fn a_slow_engine_holds_writers_back() {
     for task in &tasks {
         world.signal(*task, Signal::Kill);
     }
-    eventually(5.0, || pids.iter().all(|pid| has_ended(*pid)));
+    eventually(|| pids.iter().all(|pid| has_ended(*pid)));
     for task in tasks {
         assert_eq!(world.end(task).end, Some(End::Signaled(9)));
     }

@@ -287,5 +287,5 @@ fn they_end() {
         rustix::process::Signal::KILL,
     )
     .unwrap();
-    eventually(5.0, || n_marked(&mark) == 0);
+    eventually(|| n_marked(&mark) == 0);
 }
