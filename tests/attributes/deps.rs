@@ -123,7 +123,7 @@ fn paths_are_those_of_the_folder_that_the_recipe_runs_in() {
     let project = Project::new(
         "[deps {output}.d, workdir src]\n\
          transform c: src/*.src suffix .src -> obj/{stem}.o\n    \
-         echo \"x: inc.h $PWD/../abs.h\" > {output}.d; touch {output}\n",
+         echo \"x: inc.h $(echo \"$PWD\" | sed 's/ /\\\\ /g')/../abs.h\" > {output}.d; touch {output}\n",
     );
     project
         .write("src/a.src", "")

@@ -111,6 +111,11 @@ impl Project {
                 command.env_remove(name);
             }
         }
+        // Nor does what its user has set up.
+        command.env("XDG_CONFIG_HOME", "/nonexistent");
+        if std::env::var_os("HOME").is_none() {
+            command.env("HOME", "/nonexistent");
+        }
         command.env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
         command
     }

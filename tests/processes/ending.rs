@@ -64,13 +64,10 @@ fn what_a_job_leaves_behind_is_ended() {
 }
 
 fn a_daemon_without_a_mark_is_ended_too() {
-    let mut world = World::new();
     let folder = tempfile::tempdir().unwrap();
-    let said = folder.path().join("said");
-    let said = said.display();
-    let script = format!(
-        "env -i setsid sh -c 'echo $$; echo > \"{said}\"; exec sleep 300' & until test -e \"{said}\"; do sleep 0.01; done"
-    );
+    let mut world = World::within(&folder);
+    let script = "env -i setsid sh -c 'echo $$; echo > said; exec sleep 300' &
+        until [ -e said ]; do sleep 0.01; done";
     let past = world.run(sh(script));
     assert_eq!(past.leftovers, 1);
     let pid: u32 = past.text().trim().parse().unwrap();
@@ -84,23 +81,21 @@ fn what_ends_soon_is_let_end() {
 }
 
 fn what_still_writes_a_file_is_let_end() {
-    let mut world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out");
+    let mut world = World::within(&folder);
     // As the last part of `cmd > >(sort > out)`.
-    let out = file.display();
-    let script = format!("(sleep 0.6; echo late) > '{out}' & until [ -e '{out}' ]; do :; done");
+    let script = "(sleep 0.6; echo late) > out & until [ -e out ]; do sleep 0.01; done";
     let past = world.run(sh(script));
     assert_eq!((past.leftovers, past.writing.len()), (0, 0));
     assert_eq!(std::fs::read_to_string(file).unwrap(), "late\n");
 }
 
 fn files_cut_off_in_the_middle_are_told() {
-    let mut world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("out");
-    let out = file.display();
-    let script = format!("sleep 300 > '{out}' & until [ -e '{out}' ]; do :; done");
+    let mut world = World::within(&folder);
+    let script = "sleep 300 > out & until [ -e out ]; do sleep 0.01; done";
     let past = world.run(sh(script));
     assert_eq!(past.leftovers, 1);
     assert_eq!(past.writing, [file.to_str().unwrap()]);

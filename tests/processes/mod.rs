@@ -57,6 +57,13 @@ impl World {
         World::with(&setup())
     }
 
+    /// One whose tasks run in a folder of their own, which is named nowhere else.
+    pub fn within(folder: &tempfile::TempDir) -> Self {
+        let mut setup = setup();
+        setup.folder = folder.path().to_str().unwrap().into();
+        World::with(&setup)
+    }
+
     pub fn with(setup: &Setup) -> Self {
         let group = Group::make();
         let trail = Trail {

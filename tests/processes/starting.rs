@@ -270,16 +270,13 @@ fn many_run_at_once_with_few_descriptors() {
         maximum: before.maximum,
     };
     setrlimit(Resource::Nofile, few).unwrap();
-    let mut world = World::new();
-    setrlimit(Resource::Nofile, before).unwrap();
     let folder = tempfile::tempdir().unwrap();
+    let mut world = World::within(&folder);
+    setrlimit(Resource::Nofile, before).unwrap();
     let gate = folder.path().join("gate");
     // All of them wait until the last one has started, so all have to run at once.
-    let script = format!(
-        "ulimit -n; while ! [ -e {gate} ]; do sleep 0.05; done",
-        gate = gate.display()
-    );
-    let tasks: Vec<_> = (0..200).map(|_| world.start(sh(script.as_str()))).collect();
+    let script = "ulimit -n; while ! [ -e gate ]; do sleep 0.05; done";
+    let tasks: Vec<_> = (0..200).map(|_| world.start(sh(script))).collect();
     for task in &tasks {
         world.wait_for(*task, |past| past.pid.is_some());
     }
