@@ -46,12 +46,13 @@ enum Case {
     Full(u32),
 }
 
+/// What makes files comes first: deleted ones make that dear, see [`Workload::clear`].
 const CASES: [Case; 5] = [
-    Case::Noop,
-    Case::Touch,
-    Case::Dry,
     Case::Full(2),
     Case::Full(8),
+    Case::Dry,
+    Case::Noop,
+    Case::Touch,
 ];
 
 impl Case {
@@ -157,10 +158,18 @@ fn main() -> io::Result<()> {
     };
     let mut now = Baseline::default();
     let mut n_worse = 0;
+    let kept = tempfile::tempdir()?;
     for case in CASES {
         for &shape in &options.shapes {
             if case.name().contains(&options.only) {
-                n_worse += compare(case, shape, &tools, &options, &before, &mut now)?;
+                n_worse += compare(
+                    case,
+                    shape,
+                    &tools,
+                    &options,
+                    (&before, &mut now),
+                    kept.path(),
+                )?;
             }
         }
     }
@@ -181,13 +190,13 @@ fn compare(
     shape: Shape,
     tools: &[(Tool, PathBuf)],
     options: &Options,
-    before: &Baseline,
-    now: &mut Baseline,
+    (before, now): (&Baseline, &mut Baseline),
+    kept: &Path,
 ) -> io::Result<usize> {
     let measurement = format!("{}-{}", case.name(), shape.name());
     let mut worse = Vec::new();
     for _ in 0..N_TRIES {
-        let ratios = measure(case, shape, tools, options)?;
+        let ratios = measure(case, shape, tools, options, kept)?;
         for &(tool, ratio) in &ratios {
             now.set(&measurement, tool.name(), ratio);
         }
@@ -305,7 +314,10 @@ impl Entrant {
     /// Brings the folder to where the case begins.
     fn prepare(&self, case: Case, workload: &Workload) -> io::Result<()> {
         match case {
-            Case::Dry | Case::Full(_) => return workload.clear(&self.folder),
+            Case::Dry | Case::Full(_) => {
+                let aside = format!("{}.{}", self.folder.display(), self.costs.len());
+                return workload.clear(&self.folder, Path::new(&aside));
+            }
             Case::Noop | Case::Touch if !self.costs.is_empty() => return Ok(()),
             Case::Noop | Case::Touch => {}
         }
@@ -359,18 +371,20 @@ fn check_outputs(workload: &Workload, folder: &Path, expected: usize) -> io::Res
     }
 }
 
-/// Flow's processor time in that of each peer: the median over the rounds.
+/// Flow's processor time in that of each peer: the median over the rounds. What was made may stay in
+/// the folder `kept`.
 fn measure(
     case: Case,
     shape: Shape,
     tools: &[(Tool, PathBuf)],
     options: &Options,
+    kept: &Path,
 ) -> io::Result<Vec<(Tool, f64)>> {
     let workload = Workload {
         recipe: options.recipe,
         ..Workload::new(shape, options.n_jobs.unwrap_or(case.n_jobs()))
     };
-    let place = tempfile::tempdir()?;
+    let place = tempfile::tempdir_in(kept)?;
     let mut entrants = Vec::new();
     // n2 makes no dry runs.
     let can = |tool: Tool| !(tool == Tool::N2 && case.is_dry());
@@ -398,6 +412,10 @@ fn measure(
         });
     }
     print(case, &workload, &entrants);
+    if matches!(case, Case::Full(_)) {
+        // Until all is measured: see `Workload::clear`.
+        let _ = place.keep();
+    }
     let Some(flow) = entrants.iter().find(|entrant| entrant.tool == Tool::Flow) else {
         return Err(io::Error::other("flow itself was not measured"));
     };

@@ -133,17 +133,24 @@ impl Workload {
         fs::write(folder.join(tool.file()), text)
     }
 
-    /// Brings the folder back to where nothing has run.
-    pub fn clear(&self, folder: &Path) -> io::Result<()> {
-        for name in self.folders() {
-            fs::remove_dir_all(folder.join(name))?;
-        }
-        for name in [".flow", ".ninja_log", ".ninja_deps", ".n2_db"] {
-            let path = folder.join(name);
-            match fs::symlink_metadata(&path) {
-                Ok(found) if found.is_dir() => fs::remove_dir_all(&path)?,
-                Ok(_) => fs::remove_file(&path)?,
-                Err(_) => {}
+    /// Brings the folder back to where nothing has run. What there was goes to the folder `aside`,
+    /// which must not be there yet.
+    ///
+    /// Not deleted: ext4 looks for a number that no file had in the last minutes, past all those
+    /// that were freed, and can take more time for that than a shell for its job.
+    pub fn clear(&self, folder: &Path, aside: &Path) -> io::Result<()> {
+        fs::create_dir(aside)?;
+        let states = [".flow", ".ninja_log", ".ninja_deps", ".n2_db"];
+        for (at, name) in self
+            .folders()
+            .iter()
+            .map(String::as_str)
+            .chain(states)
+            .enumerate()
+        {
+            match fs::rename(folder.join(name), aside.join(at.to_string())) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
         self.make_folders(folder)
