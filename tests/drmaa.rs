@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use common::{Ended, Project, end, signal, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The library; `None` where it cannot be built.
 fn library() -> Option<&'static Path> {
@@ -430,6 +430,49 @@ merge copy: ./in -> out
         assert_eq!(cluster.ran().len(), n_runs, "level {level}");
         assert_eq!(cluster.project.read("out"), expected, "level {level}");
     }
+}
+
+/// The process that has the library for a run.
+fn helper(run: &Child) -> Option<Pid> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut helpers = processes.filter(|process| {
+        let read = |name: &str| fs::read_to_string(process.path().join(name)).unwrap_or_default();
+        read("cmdline").contains("\0cluster-library")
+            && read("status").contains(&format!("\nPPid:\t{}\n", run.id()))
+    });
+    let number = helpers.next()?.file_name();
+    Pid::from_raw(number.to_str()?.parse().ok()?)
+}
+
+#[test]
+fn a_run_whose_program_was_replaced_goes_on() {
+    let Some(cluster) = Cluster::new(&waiting(), "") else {
+        return;
+    };
+    let program = cluster.project.path("program");
+    // By a process of its own: what is open to be written cannot be started.
+    let mut cp = Command::new("cp");
+    cp.arg(env!("CARGO_BIN_EXE_flow")).arg(&program);
+    assert!(cp.status().unwrap().success());
+    let usual = cluster.command(&[]);
+    let mut command = Command::new(&program);
+    command.args(usual.get_args());
+    command.current_dir(cluster.project.path(""));
+    command.envs(
+        usual
+            .get_envs()
+            .filter_map(|(name, set)| Some((name, set?))),
+    );
+    let run = command.stderr(std::process::Stdio::piped()).spawn();
+    let run = run.expect("flow starts");
+    wait_until("five jobs", || cluster.ran().len() == 5);
+    fs::remove_file(&program).unwrap();
+    let first = helper(&run).expect("it has the library");
+    kill_process(first, Signal::KILL).unwrap();
+    wait_until("another", || helper(&run).is_some_and(|now| now != first));
+    cluster.go();
+    end(run).expect(0).says(&["it is started again", "6 done"]);
+    assert_eq!(cluster.ran(), ALL);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -12,6 +14,19 @@ use serde_json::{Value, json};
 
 /// A server that says nothing for so long has failed its test.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// The address of a file, as an editor writes it.
+fn uri_of(path: &Path) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'~' => uri.push((*byte).into()),
+            byte if byte.is_ascii_alphanumeric() => uri.push((*byte).into()),
+            byte => uri += &format!("%{byte:02X}"),
+        }
+    }
+    uri
+}
 
 /// A server, and what an editor keeps of it. Killed when dropped.
 struct Editor {
@@ -56,7 +71,7 @@ impl Editor {
             from,
             n_requests: 0,
             diagnostics: Vec::new(),
-            uri: format!("file://{}", project.path("workflow.flow").display()),
+            uri: uri_of(&project.path("workflow.flow")),
         }
     }
 
@@ -528,7 +543,7 @@ fn files_that_are_named_are_read() {
     );
     let mut editor = Editor::open(&project, MAIN);
     assert!(editor.diagnostics_of(1).is_empty());
-    let uri = |name: &str| format!("file://{}", project.path(name).display());
+    let uri = |name: &str| uri_of(&project.path(name));
     for (needle, file, line, character) in [
         ("up m", "sub/lib.flow", 1, 10),
         ("m.down", "module.flow", 0, 10),
@@ -582,7 +597,7 @@ fn what_is_open_stands_for_what_is_saved() {
         .replace("m.down", "");
     let mut editor = Editor::open(&project, &main);
     assert!(editor.diagnostics_of(1).is_empty());
-    let uri = format!("file://{}", project.path("sub/lib.flow").display());
+    let uri = uri_of(&project.path("sub/lib.flow"));
     let broken = LIB.replace("{genome}", "{genom}");
     let document = json!({"uri": uri, "languageId": "flow", "version": 50, "text": broken});
     editor.diagnostics.clear();
@@ -652,7 +667,7 @@ fn what_is_included_is_offered_and_found() {
         ("sheet", "sub/deep.flow", 2),
     ] {
         let found = editor.ask_at("textDocument/definition", main, needle, 1);
-        let uri = format!("file://{}", project.path(file).display());
+        let uri = uri_of(&project.path(file));
         assert_eq!(
             (&found["uri"], &found["range"]["start"]["line"]),
             (&uri.into(), &line.into())

@@ -184,8 +184,7 @@ impl Scratch {
     fn ran(&self, arguments: &str) -> (Ended, Vec<Job>) {
         let events = self.temp.path().join("events");
         let _ = fs::remove_file(&events);
-        let file = events.display();
-        let ended = self.shell(&format!("flow run {arguments} --events {file}"));
+        let ended = self.shell(&format!("flow run {arguments} --events ../events"));
         let events = fs::read_to_string(&events).unwrap_or_default();
         let events = events.lines();
         let events = events.map(|line| serde_json::from_str(line).expect("JSON"));

@@ -35,8 +35,10 @@ impl Link {
             .create(true)
             .append(true)
             .open(folder.join("library.log"))?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg(COMMAND).stdin(Stdio::from(OwnedFd::from(its)));
+        // Not by its name: another version may bear that by now, or none.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("flow").arg(COMMAND);
+        command.stdin(Stdio::from(OwnedFd::from(its)));
         command.stdout(log.try_clone()?).stderr(log);
         // Ctrl-C is for the engine.
         command.process_group(0);
