@@ -2,7 +2,7 @@
 //! file touched, planning all, and running all.
 //!
 //! `cargo bench --bench peers -- [--n N] [--runs N] [--only noop|touch|dry|full]
-//! [--shape wide|stages|chain|fan|all] [--recipe touch|cp|sort] [--flow PATH] [--ninja PATH] [--make PATH]
+//! [--shape wide|stages|chain|fan|all] [--recipe touch|echo|cp|sort] [--flow PATH] [--ninja PATH] [--make PATH]
 //! [--check FILE] [--write FILE]`.
 //! The tools take turns, so that what disturbs the machine disturbs them all; ratios are taken
 //! within a round. CPU is that of the tool and of all that it waited for.

@@ -66,8 +66,10 @@ impl Tool {
 /// What each job does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recipe {
-    /// Nothing but what the shell does itself.
+    /// No program at all: an empty file.
     Touch,
+    /// Nothing but what the shell does itself.
+    Echo,
     /// One program.
     Copy,
     /// One program and a redirection.
@@ -75,11 +77,12 @@ pub enum Recipe {
 }
 
 impl Recipe {
-    pub const ALL: [Recipe; 3] = [Recipe::Touch, Recipe::Copy, Recipe::Sort];
+    pub const ALL: [Recipe; 4] = [Recipe::Touch, Recipe::Echo, Recipe::Copy, Recipe::Sort];
 
     pub fn name(self) -> &'static str {
         match self {
             Recipe::Touch => "touch",
+            Recipe::Echo => "echo",
             Recipe::Copy => "cp",
             Recipe::Sort => "sort",
         }
@@ -88,6 +91,7 @@ impl Recipe {
     fn text(self, input: &str, output: &str) -> String {
         match self {
             Recipe::Touch => format!(": > {output}"),
+            Recipe::Echo => format!("echo {input} > {output}"),
             Recipe::Copy => format!("cp {input} {output}"),
             Recipe::Sort => format!("sort {input} > {output}"),
         }
@@ -260,9 +264,9 @@ impl Workload {
     fn flow(&self) -> String {
         let mut text = match self.recipe {
             // The shell that ninja and make use.
-            Recipe::Touch => String::from("shell sh -c\n\n"),
-            // Where a program is started the shell is flow's own affair.
-            Recipe::Copy | Recipe::Sort => String::new(),
+            Recipe::Echo => String::from("shell sh -c\n\n"),
+            // Which shell there would be is flow's own affair.
+            Recipe::Touch | Recipe::Copy | Recipe::Sort => String::new(),
         };
         let recipe = self.recipe.text("{input}", "{output}");
         let mut rule = |header: &str| {

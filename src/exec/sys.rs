@@ -29,6 +29,8 @@ pub enum Stage {
 pub struct Launch<'a> {
     /// Tried in this order, as a shell tries the folders of `PATH`.
     pub programs: &'a [&'a CStr],
+    /// No program is needed: the process ends well in place of becoming one.
+    pub is_idle: bool,
     pub argv: &'a [&'a CStr],
     pub env: &'a [&'a CStr],
     pub dir: Option<&'a CStr>,
@@ -182,6 +184,9 @@ fn become_program(shared: &Shared) -> (Stage, c_int) {
         libc::sigemptyset(&mut none);
         if libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut()) < 0 {
             return (Stage::Prepare, errno());
+        }
+        if launch.is_idle {
+            libc::_exit(0);
         }
     }
     (Stage::Exec, exec(shared))

@@ -9,7 +9,7 @@ use crate::exec::supervisor::orders::{Text, memory_file};
 use crate::exec::sys::{self, Launch};
 use crate::exec::wire::{LONGEST_STRING, Setup, Strings};
 use crate::exec::{ScriptWay, TaskId};
-use crate::lang::recipe::Operator;
+use crate::lang::recipe::{Operator, does_nothing};
 
 /// Where programs are looked for when the environment does not say.
 const PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
@@ -188,6 +188,7 @@ pub fn with_direct<T>(
     let redirections: Vec<(Operator, &CStr)> = strings.redirections().collect();
     let base = Launch {
         redirections: &redirections,
+        is_idle: does_nothing(argv[0].to_bytes()),
         ..*base
     };
     with_words(environment, strings, &argv, &base, launch)

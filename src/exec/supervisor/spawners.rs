@@ -335,6 +335,7 @@ fn may_be_warm(shared: &Shared, request: &Request) -> bool {
 fn base<'a>(shared: &'a Shared, write: &'a OwnedFd, files: &'a [Option<File>; 2]) -> Launch<'a> {
     Launch {
         programs: &[],
+        is_idle: false,
         argv: &[],
         env: &[],
         dir: None,

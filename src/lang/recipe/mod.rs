@@ -20,7 +20,7 @@ use super::span::{FileId, Span};
 
 pub use interpreter::{Interpreter, Language, Script};
 pub use render::{Filled, RenderError};
-pub use simple::{Command, Operator, Simple, WordPart};
+pub use simple::{Command, Operator, Simple, WordPart, does_nothing};
 
 /// Words that mean something to the grammar of one shell or another.
 pub(super) const KEYWORDS: [&str; 23] = [

@@ -78,25 +78,25 @@ impl RecipeText {
         Ok(())
     }
 
-    /// The words of a [simple command](RecipeText::simple_command) without redirections, equal to
-    /// what a shell would make of the rendered recipe. `None` when it takes a shell.
+    /// The words of a [simple command](RecipeText::simple_command) that is [bare](Simple::is_bare),
+    /// equal to what a shell would make of the rendered recipe. `None` when it takes a shell.
     pub fn argv<'v>(
         &self,
         mut fill: impl FnMut(&Hole) -> Filled<'v>,
     ) -> Option<Result<Vec<BString>, RenderError>> {
         let simple = self.simple_command()?;
-        if !simple.redirections.is_empty() {
+        if !simple.is_bare() {
             return None;
         }
         self.words(&simple.words, &mut fill)
     }
 
-    /// The [simple command](RecipeText::simple_command) and its redirections, of which it has some,
-    /// equal to what a shell would make of the rendered recipe. `None` when it takes a shell: each
-    /// file has to be one word, and none that bash knows by its name.
+    /// The [simple command](RecipeText::simple_command) and its redirections, where it is not
+    /// [bare](Simple::is_bare), equal to what a shell would make of the rendered recipe. `None` when it
+    /// takes a shell: each file has to be one word, and none that bash knows by its name.
     pub fn redirected<'v>(&self, mut fill: impl FnMut(&Hole) -> Filled<'v>) -> Option<Command> {
         let simple = self.simple_command()?;
-        if simple.redirections.is_empty() {
+        if simple.is_bare() {
             return None;
         }
         let argv = self.words(&simple.words, &mut fill)?.ok()?;

@@ -45,6 +45,25 @@ pub struct Simple {
     pub redirections: Vec<(Operator, Vec<WordPart>)>,
 }
 
+impl Simple {
+    /// See [`does_nothing`].
+    pub fn does_nothing(&self) -> bool {
+        matches!(self.words[..], [ref command, ..]
+            if matches!(command[..], [WordPart::Text(ref text)] if does_nothing(text)))
+    }
+
+    /// Whether its words alone start it: a program, with nothing to be done before.
+    pub fn is_bare(&self) -> bool {
+        self.redirections.is_empty() && !self.does_nothing()
+    }
+}
+
+/// Whether a command does nothing, whatever words follow it, and ends well: it takes no program. Its
+/// redirections are carried out.
+pub fn does_nothing(command: &[u8]) -> bool {
+    matches!(command, b":" | b"true")
+}
+
 /// Commands that bash or dash runs itself.
 const BUILTINS: [&str; 62] = [
     ".",
@@ -164,7 +183,8 @@ pub(super) fn read(text: &str, parts: &[Part]) -> Option<Simple> {
         return None;
     };
     let command = str::from_utf8(command).ok()?;
-    let is_taken = BUILTINS.contains(&command) || KEYWORDS.contains(&command);
+    let is_builtin = BUILTINS.contains(&command) && !does_nothing(command.as_bytes());
+    let is_taken = is_builtin || KEYWORDS.contains(&command);
     let is_command = !command.is_empty() && !command.contains('=') && !command.starts_with('%');
     (is_command && !is_taken).then_some(found)
 }

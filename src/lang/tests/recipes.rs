@@ -244,6 +244,9 @@ fn commands_that_need_a_shell_are_told_apart() {
         "./tool --in={a} %s a=b",
         "awk '{ print $1 }' {a}",
         "cp a b > c",
+        ":",
+        "true {a}",
+        ": > {a}",
     ] {
         assert!(is_simple(text), "{text}");
     }
@@ -308,7 +311,9 @@ fn commands_that_need_a_shell_are_told_apart() {
         "cp $'a' b",
         "#!/bin/sh\ncp a b",
         ". a",
-        "true",
+        "false",
+        ":; x",
+        "echo a > b",
         "cp a! b",
         "cp {{a}} b",
     ] {
@@ -335,6 +340,9 @@ fn redirections_are_read() {
     };
     for (text, expected) in [
         ("c a > b\n", Some("c|a Output b")),
+        ("c a", None),
+        (": > b", Some(": Output b")),
+        ("true a", Some("true|a")),
         ("c <b>>c", None),
         ("c <b >>c 2>d d", Some("c|d Input b Append c Error d")),
         (
