@@ -9,15 +9,6 @@ use super::nearest::distance;
 
 /// Reports and mends them, where no item of the file has such a name.
 pub(super) fn mend(ast: &mut Ast, diags: &mut Vec<Diag>) {
-    let mut suspects = false;
-    for item in &ast.items {
-        if let ItemKind::Rule(rule) = &item.kind {
-            suspects |= suspect(rule).is_some();
-        }
-    }
-    if !suspects {
-        return;
-    }
     let mut defined: Vec<String> = ast.broken.iter().map(|name| name.value.clone()).collect();
     for item in &ast.items {
         match &item.kind {
@@ -77,6 +68,11 @@ pub(super) fn mend(ast: &mut Ast, diags: &mut Vec<Diag>) {
             word: filter_word,
         });
     }
+}
+
+/// Whether there may be one in `rule`.
+pub(super) fn is_suspect(rule: &Rule) -> bool {
+    suspect(rule).is_some()
 }
 
 /// The source of the last factor that looks like a keyword with a word behind it.

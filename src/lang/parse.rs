@@ -39,7 +39,9 @@ pub fn parse(file: FileId, text: &str) -> (Ast, Vec<Diag>) {
         None => parser.lines(text.len()),
     }
     parser.unused_attributes();
-    misspelt::mend(&mut parser.ast, &mut parser.diags);
+    if parser.has_suspects {
+        misspelt::mend(&mut parser.ast, &mut parser.diags);
+    }
     let mut diags = parser.diags;
     if let Some(foreign) = &foreign {
         check_foreign(foreign, &parser.cursor, &mut diags);
@@ -92,6 +94,8 @@ pub(super) struct Parser<'a> {
     attributes: Vec<Attribute>,
     attributes_doc: Option<String>,
     before: Before,
+    /// A keyword may be misspelt in some rule.
+    has_suspects: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -104,6 +108,7 @@ impl<'a> Parser<'a> {
             attributes: Vec::new(),
             attributes_doc: None,
             before: Before::Nothing,
+            has_suspects: false,
         }
     }
 
@@ -340,6 +345,7 @@ impl<'a> Parser<'a> {
         rule.attributes = std::mem::take(&mut self.attributes);
         // A file may have a hundred thousand rules.
         rule.attributes.shrink_to_fit();
+        self.has_suspects |= misspelt::is_suspect(&rule);
         self.before = Before::Rule {
             header: rule.header,
             has_recipe: rule.recipe.is_some(),

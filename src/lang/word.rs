@@ -83,6 +83,7 @@ pub(super) fn read(
         );
         return Err(Broken);
     }
+    let token = cursor.until_blank();
     let mut reader = Reader {
         cursor,
         ends,
@@ -92,8 +93,9 @@ pub(super) fn read(
         has_stray_brace: false,
         n_literal_braces: 0,
     };
-    // Most words are one piece, and there are many words.
-    let mut pieces = Vec::with_capacity(1);
+    // There are many words: one piece, or one more on either side of what is special.
+    let n_special = token.bytes().filter(|byte| b"*?[{".contains(byte)).count();
+    let mut pieces = Vec::with_capacity(2 * n_special + 1);
     reader.pieces(Within::Bare, 0, &mut pieces)?;
     pieces.shrink_to_fit();
     let is_quoted = reader.is_quoted;

@@ -165,7 +165,7 @@ impl Shape {
                 Role::Word => word.clean(),
                 Role::Template => Cow::Borrowed(word),
             };
-            let mut line = Line::default();
+            let mut line = Line::with_room_for(&word);
             for (part, place) in placed(&word.0, true) {
                 add_steps(part, place, role, &mut line)?;
             }
@@ -251,6 +251,19 @@ impl Line {
         Line {
             text: path,
             others: Vec::new(),
+        }
+    }
+
+    fn with_room_for(word: &Pattern) -> Line {
+        let n_bytes = |part: &Part| match part {
+            Part::Text(text) => text.len(),
+            _ => 1,
+        };
+        let is_text = |part: &&Part| matches!(part, Part::Text(_));
+        let n_texts = word.0.iter().filter(is_text).count();
+        Line {
+            text: Vec::with_capacity(word.0.iter().map(n_bytes).sum()).into(),
+            others: Vec::with_capacity(word.0.len() - n_texts),
         }
     }
 

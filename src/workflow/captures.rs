@@ -1,10 +1,12 @@
 //! Which captures each rule's jobs know, and which their items bring along to the next rule.
 
+use std::borrow::Cow;
+
 use super::header::Header;
 use super::{Factor, RuleId, SampleTable, Source, TableId};
 use crate::dense::{Interner, Table};
 use crate::lang::Diag;
-use crate::lang::ast::Verb;
+use crate::lang::ast::{self, FilterKind, Piece, Verb};
 use crate::pattern::NameId;
 
 /// The captures of one rule.
@@ -18,6 +20,36 @@ pub struct Captures {
     pub of_items: Vec<NameId>,
     /// Those of `known` whose text is known to have no `/` in it.
     pub flat: Vec<NameId>,
+}
+
+/// All names that `rule` captures, in the order in which they are written.
+///
+/// Those of a `regex` are read off its text: between `<` and `>`, and it does no harm if that is no
+/// name. Who knows better takes as long as to compile it.
+pub fn names<'a>(rule: &'a ast::Rule, found: &mut Vec<Cow<'a, str>>) {
+    let holes = |word: &'a ast::Word| {
+        word.pieces.iter().filter_map(|piece| match piece {
+            Piece::Hole(hole) => Some(Cow::Borrowed(hole.name.value.as_str())),
+            _ => None,
+        })
+    };
+    for filter in rule.factors.iter().flat_map(|factor| &factor.filter) {
+        match filter.kind {
+            FilterKind::Suffix => {}
+            FilterKind::Match => found.extend(holes(&filter.word)),
+            FilterKind::Regex => {
+                let text = filter.word.plain().unwrap_or_default();
+                for (at, _) in text.match_indices('<') {
+                    let name = text[at + 1..].split('>').next().unwrap_or_default();
+                    found.push(Cow::Owned(name.into()));
+                }
+            }
+        }
+    }
+    if rule.verb.value == Verb::Collate {
+        let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
+        found.extend(words.flat_map(|named| holes(&named.word)));
+    }
 }
 
 /// The captures of every rule. `by_name` has upstream rules first.
@@ -37,6 +69,15 @@ pub fn flow(
     };
     for &rule in by_name {
         let header = &headers[rule.0 as usize];
+        let is_file = |source: &Source| matches!(source, Source::Files(_));
+        let mut sources = header
+            .rule
+            .factors
+            .iter()
+            .flat_map(|factor| &factor.sources);
+        if header.filter_captures.is_empty() && sources.all(is_file) {
+            continue;
+        }
         let mut captures = Captures::default();
         for (at, factor) in header.rule.factors.iter().enumerate() {
             let found = of_factor(header, at, factor, headers, &all);

@@ -2,17 +2,15 @@
 
 use bstr::BString;
 
-use super::load::{Loader, unknown_name};
-use super::param::{Content, Type, spelt};
-use super::scope::{BUILT_IN, Scope, Site};
+use super::load::Loader;
+use super::param::{Content, Type};
+use super::scope::BUILT_IN;
 use super::space::Found;
+use super::value::{Values, constant};
 use super::{Expr, Limit, RuleId, Workflow, table, target};
-use crate::dense::{Id, Interner};
+use crate::dense::Id;
+use crate::lang::Diag;
 use crate::lang::ast::{self, Item, ItemKind, Piece, Value};
-use crate::lang::{Diag, foreign};
-
-/// A longer text can be passed to no command (Linux, `execve(2)`), and lets that use others grow fast.
-const LONGEST_VALUE: usize = 128 << 10;
 
 impl Loader<'_> {
     /// Takes one item into the space that is being read.
@@ -25,7 +23,8 @@ impl Loader<'_> {
                     // One that is wrong still has a name, so that its users are not blamed too.
                     let content = self.content(value).map(|(content, _)| content);
                     let content = content.unwrap_or(Content::One(BString::default()));
-                    self.constants
+                    self.spaces[current]
+                        .constants
                         .values
                         .insert(name.value.clone(), (content, name.span));
                 }
@@ -44,7 +43,7 @@ impl Loader<'_> {
             ItemKind::Shell { words } => {
                 let argv = self.texts(words);
                 if !argv.is_empty() {
-                    self.shell = super::recipe::Shell {
+                    self.spaces[current].shell = super::recipe::Shell {
                         argv: argv.into(),
                         is_default: false,
                         is_fresh: false,
@@ -57,7 +56,8 @@ impl Loader<'_> {
                 if rule.outputs.is_none() {
                     self.workflow.no_outputs.insert(id.index());
                 }
-                self.rules.entry(rule.name.value.clone()).or_insert(id);
+                let rules = &mut self.spaces[current].rules;
+                rules.entry(rule.name.value.clone()).or_insert(id);
                 self.found.push(Found {
                     space: current,
                     rule: rule.clone(),
@@ -124,8 +124,9 @@ impl Loader<'_> {
     /// Takes a name in the namespace of rules, tables, targets and modules.
     pub(super) fn claim(&mut self, name: &ast::Name, kind: &'static str) {
         let current = self.current;
-        let declared = &mut self.spaces[current].declared;
-        let rule = self.rules.get(&name.value);
+        let space = &mut self.spaces[current];
+        let declared = &mut space.declared;
+        let rule = space.rules.get(&name.value);
         let rule = rule.map(|rule| (self.found[rule.index()].rule.name.span, "rule"));
         match rule.or_else(|| declared.get(&name.value).copied()) {
             // Rules have a list of their own.
@@ -160,7 +161,7 @@ impl Loader<'_> {
             );
             return false;
         }
-        if let Some((_, first)) = self.constants.values.get(&name.value) {
+        if let Some((_, first)) = self.space().constants.values.get(&name.value) {
             self.diags.push(
                 Diag::error("E0203", format!("`{}` has two values", name.value))
                     .at(name.span, "the second")
@@ -172,7 +173,7 @@ impl Loader<'_> {
     }
 
     fn jobs_limit(&mut self, name: &ast::Name, count: &ast::Word) {
-        if let Some(&first) = self.limits.get(&name.value) {
+        if let Some(&first) = self.space().limits.get(&name.value) {
             let first = self.workflow.limits[first].span;
             self.diags.push(
                 Diag::error(
@@ -192,29 +193,7 @@ impl Loader<'_> {
             span: name.span,
         };
         let id = self.workflow.limits.push(limit);
-        self.limits.insert(name.value.clone(), id);
-    }
-
-    /// A whole number of at least `least`; what it is for is said in messages.
-    pub fn number(&mut self, word: &ast::Word, what: &str, least: u32) -> Option<u32> {
-        let text = self.text(word)?.to_string();
-        match text.parse::<u32>() {
-            Ok(number) if number >= least => Some(number),
-            Ok(_) => {
-                self.diags.push(
-                    Diag::error("E0208", format!("{what} must be at least {least}"))
-                        .at(word.span, format!("this is {text}")),
-                );
-                None
-            }
-            Err(_) => {
-                self.diags.push(
-                    Diag::error("E0209", format!("{what} must be a whole number"))
-                        .at(word.span, format!("`{text}` is none")),
-                );
-                None
-            }
-        }
+        self.space_mut().limits.insert(name.value.clone(), id);
     }
 
     /// The value of a param or let, and its type.
@@ -245,7 +224,7 @@ impl Loader<'_> {
         let [Piece::Hole(hole)] = word.pieces.as_slice() else {
             return None;
         };
-        match self.constant(hole) {
+        match constant(&self.space().constants, hole) {
             Ok(Expr::List(items)) => Some(items),
             _ => None,
         }
@@ -256,64 +235,20 @@ impl Loader<'_> {
         self.content(value).map(|(content, _)| content)
     }
 
-    /// The text of a word that is the same for every job: params and lets filled in.
-    pub fn text(&mut self, word: &ast::Word) -> Option<BString> {
-        let mut text = BString::default();
-        let mut is_good = true;
-        for piece in &word.pieces {
-            match piece {
-                Piece::Text(part) => text.extend_from_slice(&foreign::bytes(part)),
-                Piece::Glob(glob) => text.extend_from_slice(&foreign::bytes(&spelt(glob))),
-                Piece::Hole(hole) => match self.constant(hole) {
-                    Ok(Expr::Text(value)) if text.len() + value.len() > LONGEST_VALUE => {
-                        let longest = LONGEST_VALUE >> 10;
-                        let message = format!("this value is longer than {longest} KiB");
-                        self.diags.push(
-                            Diag::error("E0211", message)
-                                .at(hole.span, "what comes in here makes it so long"),
-                        );
-                        return None;
-                    }
-                    Ok(Expr::Text(value)) => text.extend_from_slice(&value),
-                    Ok(_) => {
-                        self.diags.push(
-                            Diag::error("E0210", "a list cannot stand inside a word")
-                                .at(hole.span, "this is a list")
-                                .help(format!("pick one: `{{{}[0]}}`", hole.name.value)),
-                        );
-                        is_good = false;
-                    }
-                    Err(diag) => {
-                        self.diags.push(diag);
-                        is_good = false;
-                    }
-                },
-            }
-        }
-        is_good.then_some(text)
+    /// A whole number of at least `least`; what it is for is said in messages.
+    fn number(&mut self, word: &ast::Word, what: &str, least: u32) -> Option<u32> {
+        self.values().number(word, what, least)
     }
 
-    /// A placeholder where only params, lets and the environment are known.
-    pub(super) fn constant(&self, hole: &ast::Hole) -> Result<Expr, Diag> {
-        let names = Interner::default();
-        let scope = Scope {
-            constants: &self.constants,
-            names: &names,
-            captures: &[],
-            partial: &[],
-            n_groups: 0,
-            is_one_job: false,
-            tuple: None,
-            input_slots: &[],
-            output_slots: &[],
-            glob_outputs: &[],
-            has_outputs: true,
-            no_item: None,
-            no_input: None,
-            site: Site::Value,
-        };
-        scope
-            .resolve(hole)
-            .map_err(|unknown| unknown_name(hole, unknown))
+    /// The text of a word that is the same for every job.
+    pub(super) fn text(&mut self, word: &ast::Word) -> Option<BString> {
+        self.values().text(word)
+    }
+
+    fn values(&mut self) -> Values<'_> {
+        Values {
+            constants: &self.spaces[self.current].constants,
+            diags: &mut self.diags,
+        }
     }
 }

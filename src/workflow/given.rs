@@ -40,7 +40,8 @@ impl Loader<'_> {
             }
         };
         let content = value.clone().unwrap_or(Content::One(BString::default()));
-        self.constants
+        self.space_mut()
+            .constants
             .values
             .insert(name.value.clone(), (content, name.span));
         let param = Param {
@@ -216,7 +217,7 @@ impl Loader<'_> {
                 Some(span) => Diag::error("E0206", format!("there is no param `{name}`"))
                     .at(span, "given a value here"),
             };
-            if let Some((_, place)) = self.constants.values.get(name) {
+            if let Some((_, place)) = self.space().constants.values.get(name) {
                 found.push(
                     diag.and(*place, "a `let`, which no run changes")
                         .help("make it a `param`"),

@@ -7,10 +7,11 @@ mod words;
 
 use std::sync::Arc;
 
+use super::attribute;
 use super::attribute::ancient::Ancient;
-use super::load::Loader;
-use super::{Around, Factor, Rule, SampleTable, Source, TableId, Tuple};
-use crate::dense::Table;
+use super::resolver::Resolver;
+use super::{Around, Factor, LimitId, Rule, SampleTable, Source, TableId, Tuple};
+use crate::dense::{Id, Table};
 use crate::lang::ast::{FilterKind, Piece, Verb};
 use crate::lang::{Diag, Span, ast};
 use crate::pattern::NameId;
@@ -36,6 +37,18 @@ pub struct Header {
 }
 
 impl Header {
+    /// Limits of single rules are counted from `first`; so many had been declared by rules before.
+    pub fn shift_limits(&mut self, first: usize, before: usize) {
+        let is_own = |limit: &LimitId| limit.index() >= first;
+        if before == 0 || !self.rule.needs.limits.iter().any(is_own) {
+            return;
+        }
+        let needs = Arc::make_mut(&mut self.rule.needs);
+        for limit in needs.limits.iter_mut().filter(|limit| is_own(limit)) {
+            *limit = LimitId::new(limit.index() + before);
+        }
+    }
+
     /// A source as messages name it.
     pub fn shown(
         &self,
@@ -52,9 +65,9 @@ impl Header {
 }
 
 /// Resolves the sources, the filter and the attributes of a rule.
-pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> Header {
-    let attributes = loader.attributes(rule);
-    let named = Ancient::of(loader, rule);
+pub fn resolve(resolver: &mut Resolver, rule: &ast::Rule, doc: Option<String>) -> Header {
+    let attributes = attribute::resolve(resolver, rule);
+    let named = Ancient::of(resolver, rule);
     let mut ancient = Vec::new();
     let mut filter_captures = Vec::new();
     let mut flat_captures = Vec::new();
@@ -63,15 +76,15 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
     for (at, factor) in rule.factors.iter().enumerate() {
         let mut sources = Vec::with_capacity(factor.sources.len());
         for word in &factor.sources {
-            let found = source(loader, word, Some(rule));
-            if named.has_source(loader, word) {
+            let found = source(resolver, word, Some(rule));
+            if named.has_source(resolver, word) {
                 ancient.extend(found.iter().cloned());
             }
             sources.extend(found);
         }
         once(&mut sources);
         let mut captured = Vec::new();
-        let (filter, template) = resolve_filter(loader, factor.filter.as_ref(), &mut captured);
+        let (filter, template) = resolve_filter(resolver, factor.filter.as_ref(), &mut captured);
         filter_captures.extend(captured.into_iter().map(|name| (at, name)));
         let is_regex = |filter: &ast::Filter| filter.kind == FilterKind::Regex;
         if factor.filter.as_ref().is_some_and(is_regex) {
@@ -89,17 +102,17 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         }
         if let (true, Some((template, word))) = (factor.sources.is_empty(), template) {
             let found = Source::Files(as_glob(&template, word.span));
-            if named.has_source(loader, word) {
+            if named.has_source(resolver, word) {
                 ancient.push(found.clone());
             }
             sources.push(found);
         }
-        filtered_table(loader, factor, &sources);
+        filtered_table(resolver, factor, &sources);
         let span = factor
             .filter
             .as_ref()
             .map_or(rule.header, |filter| filter.span);
-        let filter_text = loader.sources.text(span).to_string();
+        let filter_text = resolver.sources.text(span).to_string();
         factors.push(Factor {
             span: factor_span(factor).unwrap_or(rule.header),
             sources,
@@ -109,10 +122,10 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
         });
     }
     for (_, name) in &filter_captures {
-        clashes(loader, *name, rule);
+        clashes(resolver, *name, rule);
     }
-    let output_names = output_names(loader, rule);
-    let tuple = tuple(loader, rule, &factors);
+    let output_names = output_names(resolver, rule);
+    let tuple = tuple(resolver, rule, &factors);
     Header {
         rule: Box::new(Rule {
             name: rule.name.value.clone(),
@@ -129,7 +142,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             outputs: Vec::new(),
             has_outputs: rule.outputs.is_some(),
             recipe: None,
-            needs: share(&mut loader.needs, attributes.needs),
+            needs: share(&mut resolver.needs, attributes.needs),
             after: attributes.after,
             priority: attributes.priority,
             active_if: attributes.active_if.map(Box::new),
@@ -144,7 +157,7 @@ pub fn resolve(loader: &mut Loader, rule: &ast::Rule, doc: Option<String>) -> He
             then: Vec::new(),
             retries: attributes.retries,
             backoff: attributes.backoff,
-            cluster: share(&mut loader.cluster, attributes.cluster),
+            cluster: share(&mut resolver.cluster, attributes.cluster),
             checksum_level: attributes.checksum_level,
             captures: Vec::new(),
             flat_captures: Vec::new(),
@@ -165,7 +178,7 @@ fn share<T: PartialEq>(before: &mut Arc<T>, own: T) -> Arc<T> {
 }
 
 /// The names by which a collate tells its jobs apart.
-fn output_names(loader: &mut Loader, rule: &ast::Rule) -> Vec<NameId> {
+fn output_names(resolver: &Resolver, rule: &ast::Rule) -> Vec<NameId> {
     let mut names = Vec::new();
     if rule.verb.value != Verb::Collate {
         return names;
@@ -173,7 +186,7 @@ fn output_names(loader: &mut Loader, rule: &ast::Rule) -> Vec<NameId> {
     let words = rule.outputs.iter().flatten().flat_map(|group| &group.words);
     for piece in words.flat_map(|named| &named.word.pieces) {
         if let Piece::Hole(hole) = piece {
-            names.push(loader.names().intern(hole.name.value.as_bytes()));
+            names.push(resolver.name(&hole.name.value));
         }
     }
     names
@@ -187,7 +200,7 @@ fn factor_span(factor: &ast::Factor) -> Option<Span> {
 }
 
 /// What the jobs of a rule are named by, where that is several items.
-fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Box<Tuple>> {
+fn tuple(resolver: &mut Resolver, rule: &ast::Rule, factors: &[Factor]) -> Option<Box<Tuple>> {
     let verb = rule.verb.value;
     if !verb.makes_tuples() {
         return None;
@@ -203,11 +216,11 @@ fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Bo
     let what = format!("the size of a tuple of `{}`", rule.name.value);
     let size = rule.tuple_size.as_ref();
     let mut size = size
-        .and_then(|word| loader.number(word, &what, 1))
+        .and_then(|word| resolver.number(word, &what, 1))
         .unwrap_or(1);
     if size > MOST_ELEMENTS {
         let word = rule.tuple_size.as_ref().expect("its number was read");
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0280", format!("{what} is at most {MOST_ELEMENTS}"))
                 .at(word.span, format!("this is {size}")),
         );
@@ -224,10 +237,10 @@ fn tuple(loader: &mut Loader, rule: &ast::Rule, factors: &[Factor]) -> Option<Bo
 const MOST_ELEMENTS: u32 = 1000;
 
 /// A capture with the name of a param or let.
-fn clashes(loader: &mut Loader, name: NameId, rule: &ast::Rule) {
-    let text = loader.workflow.names.get(name).to_string();
-    if let Some((_, span)) = loader.constants.values.get(&text) {
-        loader.diags.push(
+fn clashes(resolver: &mut Resolver, name: NameId, rule: &ast::Rule) {
+    let text = resolver.workflow.names.get(name).to_string();
+    if let Some((_, span)) = resolver.constants.values.get(&text) {
+        resolver.diags.push(
             Diag::error(
                 "E0251",
                 format!("`{text}` is a capture and also a param or let"),

@@ -17,7 +17,37 @@ use uses::{Uses, holes};
 
 /// Warnings about a workflow without mistakes, in no order.
 pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
-    let uses = Uses::of(ast, workflow);
+    let of_items = in_halves(ast.items.len(), |which| {
+        let items = &ast.items[which];
+        let mut diags = Vec::new();
+        shells::words(items, sources, &mut diags);
+        paths::detours(items, &mut diags);
+        (Uses::of_items(items), diags)
+    });
+    let (uses, of_items): (Vec<Uses>, Vec<Vec<Diag>>) = of_items.into_iter().unzip();
+    let uses = Uses::of_all(uses);
+    let main = ast.items.first().map(|item| item.span.file);
+    let of_recipes = in_halves(workflow.rules.len(), |which| {
+        let mut diags = Vec::new();
+        let mut own_uses = Uses::default();
+        for rule in &workflow.rules.values()[which] {
+            let Some(recipe) = &rule.recipe else { continue };
+            let is_seen = Some(rule.name_span.file) == main;
+            if is_seen {
+                own_uses.recipe(recipe);
+            }
+            if recipe.text.interpreter.is_shell() {
+                recipes::raw(recipe, sources, &mut diags);
+                let names_output = recipes::written_out(rule, recipe, &mut diags);
+                if is_seen && !names_output && !uses.redirected.contains(&rule.name_span.start) {
+                    recipes::no_output(rule, recipe, &mut diags);
+                }
+            }
+        }
+        (own_uses, diags)
+    });
+    let (more, of_recipes): (Vec<Uses>, Vec<Vec<Diag>>) = of_recipes.into_iter().unzip();
+    let uses = more.into_iter().fold(uses, Uses::and);
     let mut diags = Vec::new();
     // What is included may use anything that is declared here.
     let is_whole = |item: &Item| !matches!(item.kind, ItemKind::Include { .. });
@@ -29,30 +59,7 @@ pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
     if is_whole {
         limits(ast, &uses, &mut diags);
     }
-    let of_items = in_halves(ast.items.len(), |which| {
-        let mut diags = Vec::new();
-        shells::words(&ast.items[which.clone()], sources, &mut diags);
-        paths::detours(&ast.items[which], &mut diags);
-        diags
-    });
     diags.extend(of_items.into_iter().flatten());
-    let main = ast.items.first().map(|item| item.span.file);
-    let of_recipes = in_halves(workflow.rules.len(), |which| {
-        let mut diags = Vec::new();
-        for rule in &workflow.rules.values()[which] {
-            if let Some(recipe) = &rule.recipe
-                && recipe.text.interpreter.is_shell()
-            {
-                recipes::raw(recipe, sources, &mut diags);
-                let names_output = recipes::written_out(rule, recipe, &mut diags);
-                let is_seen = Some(rule.name_span.file) == main;
-                if is_seen && !names_output && !uses.redirected.contains(&rule.name_span.start) {
-                    recipes::no_output(rule, recipe, &mut diags);
-                }
-            }
-        }
-        diags
-    });
     diags.extend(of_recipes.into_iter().flatten());
     // A rule of a module is there once for each use of it.
     let mut seen = HashSet::new();

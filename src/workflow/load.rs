@@ -2,25 +2,21 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread::{self, ScopedJoinHandle};
 
 use bstr::BString;
 use rustc_hash::FxHashMap as HashMap;
 
-use super::halves::MANY_RULES;
+use super::halves::{change_halves, in_halves};
 use super::header::{self, Header};
 use super::param::Override;
+use super::resolver::{Known, Resolver};
 use super::scope::{Constants, Unknown};
 use super::space::{Found, Space};
 use super::table::{SampleTable, TableId};
-use super::{
-    Cluster, LimitId, Needs, RuleId, Workflow, attribute, captures, never, order, recipe, target,
-};
-use crate::dense::{Id, Interner};
+use super::{Workflow, captures, never, order, target};
+use crate::dense::Interner;
 use crate::lang::ast::{self, Ast};
-use crate::lang::recipe::lex;
 use crate::lang::{Diag, Sources};
 use crate::pattern::NameId;
 
@@ -38,27 +34,20 @@ pub struct Settings {
 /// Reads a file that a workflow names, by its path as messages show it.
 pub type Files<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
-/// Names and where each was declared. What is public here is of the space that is being read.
+/// Names and where each was declared.
 pub struct Loader<'a> {
     pub sources: &'a mut Sources,
     pub settings: &'a Settings,
-    pub constants: Constants,
-    pub limits: HashMap<String, LimitId>,
-    pub rules: HashMap<String, RuleId>,
-    pub shell: super::recipe::Shell,
     pub workflow: Workflow,
     pub diags: Vec<Diag>,
     pub(super) files: Files<'a>,
     /// The main workflow, and its modules in the order in which they are read.
     pub(super) spaces: Vec<Space>,
-    /// The one that is being read. Its `constants`, `limits`, `rules` and `shell` are above.
+    /// The one that is being read.
     pub(super) current: usize,
     /// Files that were read, by name.
     pub(super) parsed: HashMap<String, Arc<Ast>>,
     pub(super) n_included: usize,
-    /// Of the rule before.
-    pub(super) needs: Arc<Needs>,
-    pub(super) cluster: Arc<Cluster>,
     pub(super) found: Vec<Found>,
     pub(super) targets: Vec<target::Named>,
 }
@@ -77,25 +66,24 @@ pub fn load(
     settings: &Settings,
     files: Files,
 ) -> (Workflow, Vec<Diag>) {
-    let mut loader = Loader {
-        sources,
-        settings,
+    let main = Space {
         constants: Constants {
             values: HashMap::default(),
             environment: settings.environment.clone(),
         },
-        limits: HashMap::default(),
-        rules: HashMap::default(),
         shell: settings.shell.clone(),
+        ..Default::default()
+    };
+    let mut loader = Loader {
+        sources,
+        settings,
         workflow: Workflow::default(),
         diags: Vec::new(),
         files,
-        spaces: vec![Space::default()],
+        spaces: vec![main],
         current: 0,
         parsed: HashMap::default(),
         n_included: 0,
-        needs: Arc::default(),
-        cluster: Arc::default(),
         found: Vec::new(),
         targets: Vec::new(),
     };
@@ -106,7 +94,6 @@ pub fn load(
     loader.clashing_columns();
     target::resolve(&mut loader);
     loader.resolve_rules();
-    loader.enter(0);
     for space in &mut loader.spaces {
         if let Some(module) = space.module {
             let module = &mut loader.workflow.modules[module];
@@ -129,58 +116,52 @@ pub fn load(
 }
 
 impl Loader<'_> {
-    fn resolve_rules(&mut self) {
-        let mut found = std::mem::take(&mut self.found);
-        let docs: Vec<Option<String>> = found.iter_mut().map(|found| found.doc.take()).collect();
-        // To read the recipes takes no names, and as long as to resolve the headers.
-        let lex = || -> Vec<Option<recipe::Lexed>> {
-            let recipes = found.iter().map(|found| found.rule.recipe.as_ref());
-            recipes.map(|recipe| recipe.map(lex)).collect()
-        };
-        thread::scope(|scope| {
-            let builder = thread::Builder::new().name("recipes".into());
-            let is_long = found.len() >= MANY_RULES;
-            // Where no thread can be had they are read one by one.
-            let lexing = is_long.then(|| builder.spawn_scoped(scope, lex).ok());
-            self.resolve_found(&found, docs, lexing.flatten());
-        });
+    /// What stands once everything is declared.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            sources: self.sources,
+            spaces: &self.spaces,
+            workflow: &self.workflow,
+        }
     }
 
-    /// `recipes` are those of all rules, where they are being read already.
-    fn resolve_found(
-        &mut self,
-        found: &[Found],
-        docs: Vec<Option<String>>,
-        recipes: Option<ScopedJoinHandle<Vec<Option<recipe::Lexed>>>>,
-    ) {
-        let mut headers: Vec<Header> = Vec::with_capacity(found.len());
-        for (Found { space, rule, .. }, doc) in found.iter().zip(docs) {
-            self.enter(*space);
-            let mut header = header::resolve(self, rule, doc);
-            header.rule.name.insert_str(0, &self.spaces[*space].prefix);
-            header.rule.module = self.spaces[*space].module;
-            headers.push(header);
+    fn resolve_rules(&mut self) {
+        let mut found = std::mem::take(&mut self.found);
+        let names = in_halves(found.len(), |which| {
+            let mut names = Vec::new();
+            for found in &found[which] {
+                captures::names(&found.rule, &mut names);
+            }
+            names
+        });
+        for name in names.iter().flatten() {
+            self.workflow.names.intern(name.as_bytes());
         }
+        drop(names);
+        let mut headers = self.headers(&mut found);
         let Some(by_name) = order::by_name(&headers, &mut self.diags) else {
             return;
         };
         let tables = &self.workflow.tables;
         let names = &self.workflow.names;
-        let captures = captures::flow(&headers, &by_name, tables, names, &mut self.diags);
-        let recipes =
-            recipes.map(|lexing| lexing.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        let mut recipes = recipes.into_iter().flatten();
-        for (index, Found { space, rule, .. }) in found.iter().enumerate() {
-            self.enter(*space);
-            let recipe = recipes.next().flatten();
-            header::finish(self, rule, &mut headers[index], &captures[index], recipe);
-        }
+        let mut captures = captures::flow(&headers, &by_name, tables, names, &mut self.diags);
+        let known = self.known();
+        let all = (&mut found[..], (&mut headers[..], &mut captures[..]));
+        let diags = change_halves(all, |(found, (headers, captures))| {
+            let mut resolver = Resolver::new(known);
+            let captures = headers.iter_mut().zip(captures);
+            for (Found { space, rule, .. }, (header, captures)) in found.iter().zip(captures) {
+                resolver.enter(*space);
+                header::finish(&mut resolver, rule, header, captures);
+                header.rule.captures = std::mem::take(&mut captures.of_items);
+                header.rule.flat_captures = std::mem::take(&mut captures.flat);
+            }
+            resolver.diags
+        });
+        self.diags.extend(diags.into_iter().flatten());
         self.workflow.rules.reserve(headers.len());
-        for (header, captures) in headers.into_iter().zip(captures) {
-            let mut rule = header.rule;
-            rule.captures = captures.of_items;
-            rule.flat_captures = captures.flat;
-            self.workflow.rules.push(rule);
+        for header in headers {
+            self.workflow.rules.push(header.rule);
         }
         if self.diags.iter().any(Diag::is_error) {
             return;
@@ -202,14 +183,36 @@ impl Loader<'_> {
         }
     }
 
-    /// The rule makes no files.
-    pub fn has_no_outputs(&self, rule: RuleId) -> bool {
-        self.workflow.no_outputs.contains(rule.index())
-    }
-
-    /// Attributes of a rule, checked.
-    pub fn attributes(&mut self, rule: &ast::Rule) -> attribute::Attributes {
-        attribute::resolve(self, rule)
+    /// The sources, filters and attributes of all rules.
+    fn headers(&mut self, found: &mut [Found]) -> Vec<Header> {
+        let known = self.known();
+        let halves = change_halves(&mut *found, |found| {
+            let mut resolver = Resolver::new(known);
+            let headers = found.iter_mut().map(|Found { space, rule, doc }| {
+                resolver.enter(*space);
+                let mut header = header::resolve(&mut resolver, rule, doc.take());
+                let space = &known.spaces[*space];
+                header.rule.name.insert_str(0, &space.prefix);
+                header.rule.module = space.module;
+                header
+            });
+            let headers: Vec<Header> = headers.collect();
+            (headers, resolver.diags, resolver.own_limits)
+        });
+        let n_limits = self.workflow.limits.len();
+        let mut all: Vec<Header> = Vec::with_capacity(found.len());
+        for (headers, diags, own_limits) in halves {
+            let before = self.workflow.limits.len() - n_limits;
+            all.extend(headers.into_iter().map(|mut header| {
+                header.shift_limits(n_limits, before);
+                header
+            }));
+            self.diags.extend(diags);
+            for limit in own_limits {
+                self.workflow.limits.push(limit);
+            }
+        }
+        all
     }
 
     pub fn names(&mut self) -> &mut Interner<NameId> {
@@ -219,10 +222,6 @@ impl Loader<'_> {
     /// What stands before the names of this space's rules: `tumour.`, or nothing.
     pub(super) fn prefix(&self) -> &str {
         &self.spaces[self.current].prefix
-    }
-
-    pub(super) fn table(&self, name: &str) -> Option<TableId> {
-        self.spaces[self.current].tables.get(name).copied()
     }
 
     pub(super) fn add_table(&mut self, name: &str, table: SampleTable) {
@@ -236,12 +235,14 @@ impl Loader<'_> {
     fn clashing_columns(&mut self) {
         let mut found: HashSet<(TableId, NameId)> = HashSet::new();
         for space in 0..self.spaces.len() {
-            self.enter(space);
-            for &id in self.spaces[space].tables.values() {
+            let Space {
+                tables, constants, ..
+            } = &self.spaces[space];
+            for &id in tables.values() {
                 let table = &self.workflow.tables[id];
                 for &column in &table.columns {
                     let name = self.workflow.names.get(column).to_string();
-                    let Some((_, value)) = self.constants.values.get(&name) else {
+                    let Some((_, value)) = constants.values.get(&name) else {
                         continue;
                     };
                     if found.insert((id, column)) {

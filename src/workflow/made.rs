@@ -6,7 +6,7 @@ use bstr::BStr;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use super::RuleId;
+use super::{Part, RuleId, Word};
 use crate::dense::{Id, Table};
 use crate::pattern::{self, Pattern, Shape};
 
@@ -14,6 +14,8 @@ use crate::pattern::{self, Pattern, Shape};
 pub(super) struct Made {
     pub rule: RuleId,
     pub shape: Shape,
+    /// The next of its kind with the same first folder.
+    next: Option<u32>,
 }
 
 /// Output shapes, found by literal path or by their first folder.
@@ -32,17 +34,29 @@ pub(super) struct Index {
 struct InFolder {
     /// One of them, which says what it is called.
     one: u32,
-    literals: Vec<u32>,
-    globs: Vec<u32>,
+    literals: Chain,
+    globs: Chain,
 }
 
-impl InFolder {
-    fn of(one: u32) -> InFolder {
-        InFolder {
-            one,
-            literals: Vec::new(),
-            globs: Vec::new(),
+/// The first and the last of shapes that name each other: most folders have one, and many rules
+/// have a folder each.
+#[derive(Clone, Copy, Default)]
+struct Chain(Option<(u32, u32)>);
+
+impl Chain {
+    fn push(&mut self, at: u32, shapes: &mut [Made]) {
+        match &mut self.0 {
+            None => self.0 = Some((at, at)),
+            Some((_, last)) => {
+                shapes[*last as usize].next = Some(at);
+                *last = at;
+            }
         }
+    }
+
+    fn iter(self, shapes: &[Made]) -> impl Iterator<Item = u32> {
+        let first = self.0.map(|(first, _)| first);
+        std::iter::successors(first, |at| shapes[*at as usize].next)
     }
 }
 
@@ -64,9 +78,15 @@ fn first_folder(pattern: &Pattern) -> Option<&BStr> {
 
 impl Index {
     /// What the outputs of each rule can be called. Rules come in their order.
-    pub fn of(shapes: impl Iterator<Item = Vec<Shape>>) -> Index {
-        let mut index = Index::default();
-        index.shapes.reserve(shapes.size_hint().0);
+    pub fn of(shapes: Vec<Vec<Shape>>) -> Index {
+        let n = shapes.len();
+        let mut index = Index {
+            shapes: Vec::with_capacity(n),
+            // To grow looks at all names anew. Many rules have a folder each.
+            by_folder: HashTable::with_capacity(n),
+            ..Index::default()
+        };
+        let shapes = shapes.into_iter();
         for (n, shapes) in shapes.enumerate() {
             for shape in shapes {
                 index.add(RuleId::new(n), shape);
@@ -77,7 +97,8 @@ impl Index {
 
     fn add(&mut self, rule: RuleId, shape: Shape) {
         let at = self.shapes.len() as u32;
-        self.shapes.push(Made { rule, shape });
+        let next = None;
+        self.shapes.push(Made { rule, shape, next });
         let Index { shapes, .. } = self;
         let path_of = |at: u32| shapes[at as usize].shape.literal();
         let folder_of = |at: u32| shapes[at as usize].shape.first_folder();
@@ -92,11 +113,18 @@ impl Index {
         let is_it = |there: &InFolder| folder_of(there.one) == Some(folder);
         let hash_of = |there: &InFolder| folder_of(there.one).map_or(0, hash);
         let entry = self.by_folder.entry(hash(folder), is_it, hash_of);
-        let there = entry.or_insert_with(|| InFolder::of(at)).into_mut();
-        match path {
-            Some(_) => there.literals.push(at),
-            None => there.globs.push(at),
-        }
+        let none = Chain::default();
+        let new = || InFolder {
+            one: at,
+            literals: none,
+            globs: none,
+        };
+        let there = entry.or_insert_with(new).into_mut();
+        let chain = match path {
+            Some(_) => &mut there.literals,
+            None => &mut there.globs,
+        };
+        chain.push(at, &mut self.shapes);
     }
 
     fn in_folder(&self, folder: &BStr) -> Option<&InFolder> {
@@ -105,8 +133,23 @@ impl Index {
         self.by_folder.find(hash(folder), is_it)
     }
 
+    /// Whether no shape could meet `word`, which the folder that it begins with often shows.
+    pub fn has_none_for(&self, word: &Word) -> bool {
+        let Some(Part::Text(text)) = word.parts.first() else {
+            return false;
+        };
+        let folder = text.iter().position(|&byte| byte == b'/');
+        let folder = folder.map(|end| &text[..end]);
+        // Any other is as it is when the word was cleaned.
+        let folder = folder.filter(|folder| !folder.is_empty() && *folder != b".");
+        folder.is_some_and(|folder| {
+            self.anywhere.is_empty() && self.in_folder(folder.into()).is_none()
+        })
+    }
+
     /// The shapes that could meet `wanted`, which is clean: a superset.
     pub fn candidates(&self, wanted: &Pattern) -> Vec<u32> {
+        let shapes = &self.shapes;
         let mut found = self.anywhere.clone();
         let folder = first_folder(wanted);
         let there = folder.and_then(|folder| self.in_folder(folder));
@@ -116,9 +159,11 @@ impl Index {
                 let is_it = |at: &&u32| self.shapes[**at as usize].shape.literal() == Some(path);
                 let same = self.literals.iter_hash(hash(path));
                 found.extend(same.filter(is_it));
-                found.extend(there.iter().flat_map(|there| &there.globs));
+                found.extend(there.iter().flat_map(|there| there.globs.iter(shapes)));
             }
-            (None, Some(there)) => found.extend(there.literals.iter().chain(&there.globs)),
+            (None, Some(there)) => {
+                found.extend(there.literals.iter(shapes).chain(there.globs.iter(shapes)));
+            }
             (None, None) if folder.is_some() => {}
             (None, None) => found = (0..self.shapes.len() as u32).collect(),
         }

@@ -16,6 +16,7 @@ mod never;
 pub mod order;
 pub mod param;
 pub mod recipe;
+mod resolver;
 pub mod scope;
 pub mod shape;
 pub mod sheet;
@@ -23,6 +24,7 @@ mod space;
 pub mod table;
 mod target;
 pub mod tuple;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;

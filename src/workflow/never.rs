@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 
 use bstr::BString;
 
+use super::halves::in_halves;
 use super::{Factor, Filter, Rule, Source, Workflow};
 use crate::lang::Diag;
 use crate::pattern::{self, Shape, intersects};
@@ -11,12 +12,15 @@ use crate::pattern::{self, Shape, intersects};
 /// A mistake for each factor whose filter takes nothing of what its sources can bring. Globs are
 /// left to whoever looks at the files, and can name the nearest.
 pub(super) fn find(workflow: &Workflow) -> Vec<Diag> {
-    let rules = workflow.rules.values().iter();
-    let factors = rules.flat_map(|rule| rule.factors.iter().map(move |factor| (rule, factor)));
-    factors
-        .filter(|(_, factor)| can_never_match(workflow, factor))
-        .map(|(rule, factor)| mistake(workflow, rule, factor))
-        .collect()
+    let halves = in_halves(workflow.rules.len(), |which| -> Vec<Diag> {
+        let rules = workflow.rules.values()[which].iter();
+        let factors = rules.flat_map(|rule| rule.factors.iter().map(move |factor| (rule, factor)));
+        factors
+            .filter(|(_, factor)| can_never_match(workflow, factor))
+            .map(|(rule, factor)| mistake(workflow, rule, factor))
+            .collect()
+    });
+    halves.into_iter().flatten().collect()
 }
 
 fn can_never_match(workflow: &Workflow, factor: &Factor) -> bool {
@@ -29,6 +33,8 @@ fn can_never_match(workflow: &Workflow, factor: &Factor) -> bool {
             let mut shapes = workflow.shapes[*rule].iter();
             !shapes.any(|made| intersects(&[made, &filter]))
         }
+        // Most are globs, which is seen without putting them together.
+        Source::Files(word) if word.has_glob() => false,
         Source::Files(word) => match word.pattern().literal() {
             Some(path) => {
                 let mut captures = pattern::Captures::default();

@@ -28,8 +28,14 @@ pub struct Ordered {
 
 /// The rules with those that they name before them; `None`, and a diagnostic, where they loop.
 pub fn by_name(headers: &[Header], diags: &mut Vec<Diag>) -> Option<Vec<RuleId>> {
-    let upstream = |rule: RuleId| named(&headers[rule.index()].rule);
-    match sort(headers.len(), &upstream) {
+    let upstream = in_halves(headers.len(), |which| -> Vec<Vec<RuleId>> {
+        headers[which]
+            .iter()
+            .map(|header| named(&header.rule))
+            .collect()
+    });
+    let upstream: Vec<Vec<RuleId>> = upstream.into_iter().flatten().collect();
+    match sort(&upstream) {
         Ok(order) => Some(order),
         Err(cycle) => {
             let rules: Vec<&Rule> = cycle
@@ -81,8 +87,13 @@ fn loop_of(rules: &[&Rule], steps: Vec<(Span, String)>, code: &'static str, mess
 
 /// Kahn's sort, the rule that stands first in the file first. An error is a loop, each followed
 /// by one that it needs.
-fn sort(n: usize, upstream: &dyn Fn(RuleId) -> Vec<RuleId>) -> Result<Vec<RuleId>, Vec<RuleId>> {
-    let all: Vec<Vec<RuleId>> = (0..n).map(|index| upstream(RuleId::new(index))).collect();
+fn sort(all: &[Vec<RuleId>]) -> Result<Vec<RuleId>, Vec<RuleId>> {
+    let n = all.len();
+    // Most files name nothing before they have said what it is.
+    let stands_behind = |(index, up): (usize, &Vec<RuleId>)| up.iter().all(|up| up.index() < index);
+    if all.iter().enumerate().all(stands_behind) {
+        return Ok((0..n).map(RuleId::new).collect());
+    }
     let mut waiting: Vec<u32> = all.iter().map(|up| up.len() as u32).collect();
     let mut downstream: Vec<Vec<RuleId>> = vec![Vec::new(); n];
     for (index, up) in all.iter().enumerate() {
@@ -131,8 +142,12 @@ pub fn by_words(
     order: &[RuleId],
     sources: &Sources,
 ) -> Result<Ordered, Diag> {
-    let index = Index::of(shapes(rules, tables, order).into_iter());
-    let by_name: Vec<Vec<RuleId>> = rules.values().iter().map(|rule| named(rule)).collect();
+    let index = Index::of(shapes(rules, tables, order));
+    let by_name = in_halves(rules.len(), |which| -> Vec<Vec<RuleId>> {
+        let rules = rules.values()[which].iter();
+        rules.map(|rule| named(rule)).collect()
+    });
+    let mut by_name: Vec<Vec<RuleId>> = by_name.into_iter().flatten().collect();
     let is_active = |rule: RuleId| rules[rule].is_active();
     let look = |ids: Range<usize>| {
         let mut fed_back = Vec::new();
@@ -160,11 +175,10 @@ pub fn by_words(
             upstream_by_words.push(upstream);
         }
     }
-    let upstream = |rule: RuleId| -> Vec<RuleId> {
-        let names = by_name[rule.index()].iter();
-        names.chain(&upstream_by_words[rule]).copied().collect()
-    };
-    match sort(rules.len(), &upstream) {
+    for (upstream, by_words) in by_name.iter_mut().zip(upstream_by_words.values()) {
+        upstream.extend(by_words);
+    }
+    match sort(&by_name) {
         Ok(order) => Ok(Ordered {
             order,
             upstream_by_words,
@@ -272,7 +286,7 @@ fn output_shapes(
     tables: &Table<TableId, SampleTable>,
     known: &HashMap<RuleId, Vec<Pattern>>,
 ) -> Vec<Pattern> {
-    let mut found: Vec<Pattern> = Vec::new();
+    let mut found: Vec<Pattern> = Vec::with_capacity(rule.outputs.iter().map(Vec::len).sum());
     for output in rule.outputs.iter().flatten() {
         if let Some(rows) = shape::of_rows(rule, &output.word, tables, MOST_SHAPES) {
             found.extend(rows);
@@ -359,7 +373,9 @@ fn upstream_of(
     };
     for factor in &rule.factors {
         for source in &factor.sources {
-            if let Source::Files(word) = source {
+            if let Source::Files(word) = source
+                && !index.has_none_for(word)
+            {
                 look(&shape::of_word(word, &|_| true), &factor.filter);
             }
         }

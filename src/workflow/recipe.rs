@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::captures::Captures;
-use super::load::{Loader, unknown_name};
+use super::load::unknown_name;
+use super::resolver::Resolver;
 use super::scope::{Scope, Site, Unknown};
 use super::{Expr, Tuple};
 use crate::lang::ast::{self, Hole};
@@ -97,47 +98,34 @@ pub(super) struct RecipeScope<'a> {
     pub no_input: Option<&'static str>,
 }
 
-/// A recipe that was read, and what is wrong with it whichever names are known.
-pub(super) type Lexed = (RecipeText, Vec<Diag>);
-
-/// Looks up the placeholders of a rule's recipe, which may have been read before.
+/// Reads a rule's recipe and looks up its placeholders.
 pub(super) fn resolve(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
-    lexed: Option<Lexed>,
     seen: &RecipeScope,
 ) -> Option<Recipe> {
     let Some(recipe) = &rule.recipe else {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0270", format!("`{}` has no recipe", rule.name.value))
                 .at(rule.header, "an indented block must follow")
                 .help("write the command below, indented: `    cp {input} {output}`"),
         );
         return None;
     };
-    let lexed = lexed.unwrap_or_else(|| lex(recipe));
-    Some(resolve_lexed(loader, recipe, lexed, seen))
+    Some(resolve_block(resolver, recipe, seen))
 }
 
-/// Looks up the placeholders of a block, or of a command in an attribute.
+/// Reads a block, or a command in an attribute, and looks up its placeholders.
 pub(super) fn resolve_block(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     recipe: &ast::Recipe,
     seen: &RecipeScope,
 ) -> Recipe {
-    resolve_lexed(loader, recipe, lex(recipe), seen)
-}
-
-fn resolve_lexed(
-    loader: &mut Loader,
-    recipe: &ast::Recipe,
-    (mut text, diags): Lexed,
-    seen: &RecipeScope,
-) -> Recipe {
-    loader.diags.extend(diags);
+    let (mut text, diags) = lex(recipe);
+    resolver.diags.extend(diags);
     let scope = Scope {
-        constants: &loader.constants,
-        names: &loader.workflow.names,
+        constants: resolver.constants,
+        names: &resolver.workflow.names,
         captures: &seen.captures.known,
         partial: &seen.captures.partial,
         n_groups: seen.n_groups,
@@ -199,7 +187,7 @@ fn resolve_lexed(
             }
         }
     };
-    loader.diags.extend(found);
+    resolver.diags.extend(found);
     Recipe {
         span: recipe.span,
         text,

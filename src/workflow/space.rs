@@ -121,13 +121,12 @@ impl Loader<'_> {
             todo.extend(found);
             next += 1;
         }
-        self.enter(0);
         self.name_rules_of_modules();
     }
 
     /// Declares everything in one space; the modules that it uses are still to be read.
     fn read_space<'a>(&mut self, todo: &Todo<'a>) -> Vec<Todo<'a>> {
-        self.enter(todo.space);
+        self.current = todo.space;
         let mut frames = Vec::new();
         self.push_frame(&mut frames, todo.file.clone(), &todo.name, todo.named);
         let mut uses: Vec<(Item, Vec<Above>)> = Vec::new();
@@ -188,6 +187,13 @@ impl Loader<'_> {
         let broken = file.broken.iter().map(|name| name.value.clone());
         let current = self.current;
         self.spaces[current].broken.extend(broken);
+        let n_rules = file
+            .items
+            .iter()
+            .filter(|item| matches!(item.kind, ItemKind::Rule(_)));
+        let n_rules = n_rules.count();
+        self.spaces[current].rules.reserve(n_rules);
+        self.found.reserve(n_rules);
         frames.push(Frame {
             file,
             next: 0,
@@ -390,7 +396,7 @@ impl Loader<'_> {
             return false;
         };
         let of_module = name.split_once('.').map(|(module, _)| module);
-        self.rules.contains_key(name)
+        space.rules.contains_key(name)
             || space.tables.contains_key(name)
             || of_module.is_some_and(|module| {
                 let declared = space.declared.get(module);
@@ -400,9 +406,8 @@ impl Loader<'_> {
 
     /// Adds the rules of modules to the names of their users, as `NAME.rule`.
     fn name_rules_of_modules(&mut self) {
-        self.enter(0);
+        self.current = 0;
         for space in 0..self.spaces.len() {
-            self.enter(space);
             let modules = self.spaces[space].modules.clone();
             for (name, module) in modules {
                 let rules = &self.spaces[module].rules;
@@ -410,25 +415,18 @@ impl Loader<'_> {
                 let own: Vec<_> = own
                     .map(|(rule, id)| (format!("{name}.{rule}"), *id))
                     .collect();
-                self.rules.extend(own);
+                self.spaces[space].rules.extend(own);
             }
         }
-        self.enter(0);
     }
 
-    /// Goes into a space: `constants`, `limits`, `rules` and `shell` are its from now on.
-    pub(super) fn enter(&mut self, space: usize) {
-        if space == self.current {
-            return;
-        }
-        for space in [self.current, space] {
-            let other = &mut self.spaces[space];
-            std::mem::swap(&mut self.constants, &mut other.constants);
-            std::mem::swap(&mut self.limits, &mut other.limits);
-            std::mem::swap(&mut self.rules, &mut other.rules);
-            std::mem::swap(&mut self.shell, &mut other.shell);
-        }
-        self.current = space;
+    /// The space that is being read.
+    pub(super) fn space(&self) -> &Space {
+        &self.spaces[self.current]
+    }
+
+    pub(super) fn space_mut(&mut self) -> &mut Space {
+        &mut self.spaces[self.current]
     }
 }
 

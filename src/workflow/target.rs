@@ -1,10 +1,11 @@
 //! `target` and `default`: named sets of what is to be built.
 
 use super::load::Loader;
+use super::resolver::Resolver;
 use super::{Source, Target, header};
-use crate::lang::Diag;
 use crate::lang::ast;
 use crate::lang::nearest::nearest;
+use crate::lang::{Diag, Span};
 
 /// A `target` as it was written; a `default` has no name.
 pub(super) struct Named {
@@ -16,34 +17,43 @@ pub(super) struct Named {
 /// Looks up what the targets name, now that all names are known.
 pub(super) fn resolve(loader: &mut Loader) {
     let named = std::mem::take(&mut loader.targets);
-    for Named { space, name, words } in &named {
-        let Some(name) = name else { continue };
-        loader.enter(*space);
-        let words = words
-            .iter()
-            .flat_map(|word| {
-                let sources = header::target_word(loader, word).into_iter();
+    let mut resolver = Resolver::new(loader.known());
+    let words: Vec<Vec<(Source, Span)>> = named
+        .iter()
+        .filter(|named| named.name.is_some())
+        .map(|named| {
+            resolver.enter(named.space);
+            let words = named.words.iter();
+            let sources = words.flat_map(|word| {
+                let sources = header::target_word(&mut resolver, word).into_iter();
                 sources.map(|source| (source, word.span))
-            })
-            .collect();
+            });
+            sources.collect()
+        })
+        .collect();
+    let diags = resolver.diags;
+    loader.diags.extend(diags);
+    let of_names = named
+        .iter()
+        .filter_map(|named| Some((named.space, named.name.as_ref()?)));
+    for ((space, name), words) in of_names.zip(words) {
         let target = Target {
-            name: format!("{}{}", loader.prefix(), name.value),
+            name: format!("{}{}", loader.spaces[space].prefix, name.value),
             span: name.span,
             words,
         };
         let at = loader.workflow.targets.len();
         loader.workflow.targets.push(target);
-        let current = loader.current;
-        let targets = &mut loader.spaces[current].targets;
+        let targets = &mut loader.spaces[space].targets;
         targets.entry(name.value.clone()).or_insert(at);
     }
     for Named { space, name, words } in &named {
         if name.is_none() {
-            loader.enter(*space);
+            loader.current = *space;
             defaults(loader, words);
         }
     }
-    loader.enter(0);
+    loader.current = 0;
 }
 
 /// The names behind `default`. A module's count when it is a workflow of its own.
@@ -51,10 +61,10 @@ fn defaults(loader: &mut Loader, words: &[ast::Word]) {
     let mut found = Vec::new();
     for word in words {
         let name = word.bare().unwrap_or("");
-        let at = loader.spaces[loader.current].targets.get(name).copied();
+        let at = loader.space().targets.get(name).copied();
         if let Some(at) = at {
             found.extend(loader.workflow.targets[at].words.clone());
-        } else if let Some(&rule) = loader.rules.get(name) {
+        } else if let Some(&rule) = loader.space().rules.get(name) {
             found.push((Source::Rule(rule), word.span));
         } else {
             let diag = no_such_target(loader, word);
@@ -71,9 +81,9 @@ fn no_such_target(loader: &Loader, word: &ast::Word) -> Diag {
     let text = loader.sources.text(word.span);
     let diag = Diag::error("E0295", format!("`{text}` is neither a target nor a rule"))
         .at(word.span, "`default` takes their names");
-    let targets = loader.spaces[loader.current].targets.keys();
+    let targets = loader.space().targets.keys();
     let mut names: Vec<&str> = targets
-        .chain(loader.rules.keys())
+        .chain(loader.space().rules.keys())
         .map(String::as_str)
         .collect();
     names.sort();

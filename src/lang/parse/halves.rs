@@ -15,6 +15,9 @@ use crate::lang::names::{SETTINGS, name_length, verb};
 /// Shorter texts are not worth a thread.
 const LONG: usize = 256 << 10;
 
+/// Few files have more than an item in so many bytes.
+const SHORT_ITEM: usize = 64;
+
 /// Where the second half of a long text begins.
 pub(super) fn middle(text: &str) -> Option<usize> {
     let half = text.len() / 2;
@@ -58,10 +61,13 @@ impl Parser<'_> {
                 at: middle,
                 ..Cursor::new(file, text)
             });
+            parser.ast.items.reserve((text.len() - middle) / SHORT_ITEM);
             parser.lines(text.len());
             parser.unused_attributes();
-            (parser.ast, parser.diags)
+            (parser.ast, parser.diags, parser.has_suspects)
         };
+        // Room that stays empty costs nothing, and to grow in steps leaves holes behind.
+        self.ast.items.reserve(text.len() / SHORT_ITEM);
         let second = thread::scope(|scope| {
             let builder = thread::Builder::new().name("second half".into());
             let second = builder.spawn_scoped(scope, second).ok();
@@ -71,10 +77,11 @@ impl Parser<'_> {
         });
         let is_between = self.cursor.at == middle && self.attributes.is_empty();
         match second.filter(|_| is_between) {
-            Some((ast, diags)) => {
+            Some((ast, diags, has_suspects)) => {
                 self.ast.items.extend(ast.items);
                 self.ast.broken.extend(ast.broken);
                 self.diags.extend(diags);
+                self.has_suspects |= has_suspects;
             }
             // There was no thread to be had, or the first half goes on behind the middle.
             None => self.lines(text.len()),

@@ -78,7 +78,8 @@ pub(super) fn read(text: &str, places: &LineStarts) -> Read {
         limit: text.len(),
         frames: vec![Frame::Command(Command::new(0, command::Closer::Nothing))],
         read: Read {
-            parts: Vec::new(),
+            // One for each placeholder, and one more on either side.
+            parts: Vec::with_capacity(2 * text.bytes().filter(|byte| *byte == b'{').count() + 1),
             here_docs: Vec::new(),
             diags: Vec::new(),
             unclosed_here_doc: None,

@@ -3,8 +3,8 @@
 use crate::lang::ast::{Attribute, Value, Word};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
-use crate::workflow::load::Loader;
 use crate::workflow::param::Content;
+use crate::workflow::resolver::Resolver;
 
 /// Whether a rule takes part, and by what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,23 +16,23 @@ pub struct ActiveIf {
 }
 
 /// Reads and decides the condition.
-pub fn resolve(loader: &mut Loader, attribute: &Attribute) -> Option<ActiveIf> {
+pub fn resolve(resolver: &mut Resolver, attribute: &Attribute) -> Option<ActiveIf> {
     let words: Vec<&Word> = attribute.values.iter().filter_map(word).collect();
     let holds = match words.as_slice() {
-        _ if words.len() < attribute.values.len() => wrong_form(loader, attribute),
-        [name] => truth(loader, name),
+        _ if words.len() < attribute.values.len() => wrong_form(resolver, attribute),
+        [name] => truth(resolver, name),
         [name, operator, value] => {
             let is_equal = match operator.bare() {
                 Some("==") => true,
                 Some("!=") => false,
-                _ => return wrong_form(loader, attribute).and(None),
+                _ => return wrong_form(resolver, attribute).and(None),
             };
-            comparison(loader, name, value).map(|same| same == is_equal)
+            comparison(resolver, name, value).map(|same| same == is_equal)
         }
-        _ => wrong_form(loader, attribute),
+        _ => wrong_form(resolver, attribute),
     }?;
     let (first, last) = (words[0], words[words.len() - 1]);
-    let text = loader.sources.text(first.span.to(last.span)).to_string();
+    let text = resolver.sources.text(first.span.to(last.span)).to_string();
     Some(ActiveIf {
         span: attribute.span,
         text,
@@ -47,8 +47,8 @@ fn word(value: &Value) -> Option<&Word> {
     }
 }
 
-fn wrong_form(loader: &mut Loader, attribute: &Attribute) -> Option<bool> {
-    loader.diags.push(
+fn wrong_form(resolver: &mut Resolver, attribute: &Attribute) -> Option<bool> {
+    resolver.diags.push(
         Diag::error("E0226", "`active_if` takes a param, or compares one")
             .at(attribute.span, "not so")
             .help("like this: `active_if PARAM`, `active_if PARAM == \"x\"`, `active_if PARAM != \"x\"`"),
@@ -57,11 +57,16 @@ fn wrong_form(loader: &mut Loader, attribute: &Attribute) -> Option<bool> {
 }
 
 /// What the param or let of this name is.
-fn content<'a>(loader: &'a mut Loader, word: &Word) -> Option<(&'a str, &'a Content)> {
+fn content<'a>(resolver: &'a mut Resolver, word: &Word) -> Option<(&'a str, &'a Content)> {
     let name = word.bare().unwrap_or_default();
-    if !loader.constants.values.contains_key(name) {
-        let text = loader.sources.text(word.span);
-        let mut names: Vec<&str> = loader.constants.values.keys().map(String::as_str).collect();
+    if !resolver.constants.values.contains_key(name) {
+        let text = resolver.sources.text(word.span);
+        let mut names: Vec<&str> = resolver
+            .constants
+            .values
+            .keys()
+            .map(String::as_str)
+            .collect();
         names.sort();
         let diag = Diag::error("E0227", format!("there is no param named `{text}`"))
             .at(word.span, "decided on here");
@@ -72,16 +77,16 @@ fn content<'a>(loader: &'a mut Loader, word: &Word) -> Option<(&'a str, &'a Cont
             }
             None => diag.help(format!("declare it: `param {text} = false`")),
         };
-        loader.diags.push(diag);
+        resolver.diags.push(diag);
         return None;
     }
-    let (name, (content, _)) = loader.constants.values.get_key_value(name)?;
+    let (name, (content, _)) = resolver.constants.values.get_key_value(name)?;
     Some((name, content))
 }
 
 /// Whether a param alone says yes: `true`, or a text or list that is not empty.
-fn truth(loader: &mut Loader, word: &Word) -> Option<bool> {
-    let (name, content) = content(loader, word)?;
+fn truth(resolver: &mut Resolver, word: &Word) -> Option<bool> {
+    let (name, content) = content(resolver, word)?;
     let text = match content {
         Content::List(items) => return Some(!items.is_empty()),
         Content::One(text) => text.to_string(),
@@ -91,20 +96,20 @@ fn truth(loader: &mut Loader, word: &Word) -> Option<bool> {
         let diag = Diag::error("E0226", format!("`{name}` is a number, neither yes nor no"))
             .at(word.span, format!("this is {text}"))
             .help(format!("compare it: `active_if {name} != 0`"));
-        loader.diags.push(diag);
+        resolver.diags.push(diag);
         return None;
     }
     Some(!text.is_empty() && text != "false")
 }
 
 /// Whether the param is spelt as `value` is.
-fn comparison(loader: &mut Loader, name: &Word, value: &Word) -> Option<bool> {
-    let wanted = loader.text(value)?;
-    let (_, content) = content(loader, name)?;
+fn comparison(resolver: &mut Resolver, name: &Word, value: &Word) -> Option<bool> {
+    let wanted = resolver.text(value)?;
+    let (_, content) = content(resolver, name)?;
     if let Content::One(text) = content {
         return Some(*text == wanted);
     }
-    loader
+    resolver
         .diags
         .push(Diag::error("E0226", "a list cannot be compared").at(name.span, "this is a list"));
     None

@@ -7,29 +7,29 @@ use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Value, Word};
 use crate::lang::quantity::{parse_duration, parse_mib};
 use crate::workflow::PerTry;
-use crate::workflow::load::Loader;
+use crate::workflow::resolver::Resolver;
 
 /// Whole numbers of at least `least`.
-pub fn counts(loader: &mut Loader, attribute: &Attribute, least: u32) -> PerTry<u32> {
+pub fn counts(resolver: &mut Resolver, attribute: &Attribute, least: u32) -> PerTry<u32> {
     let what = format!("`{}`", attribute.name.value);
-    per_try(loader, attribute, |loader, word| {
-        loader.number(word, &what, least)
+    per_try(resolver, attribute, |resolver, word| {
+        resolver.number(word, &what, least)
     })
 }
 
 /// Amounts of memory, in MiB.
-pub fn memory(loader: &mut Loader, attribute: &Attribute) -> PerTry<u64> {
-    per_try(loader, attribute, |loader, word| {
-        measure(loader, word, "`mem`", "some memory", parse_mib)
+pub fn memory(resolver: &mut Resolver, attribute: &Attribute) -> PerTry<u64> {
+    per_try(resolver, attribute, |resolver, word| {
+        measure(resolver, word, "`mem`", "some memory", parse_mib)
     })
 }
 
 /// How long tries may run.
-pub fn times(loader: &mut Loader, attribute: &Attribute) -> PerTry<Duration> {
-    per_try(loader, attribute, |loader, word| {
-        let time = duration(loader, word, "`time`")?;
+pub fn times(resolver: &mut Resolver, attribute: &Attribute) -> PerTry<Duration> {
+    per_try(resolver, attribute, |resolver, word| {
+        let time = duration(resolver, word, "`time`")?;
         if time.is_zero() {
-            loader.diags.push(
+            resolver.diags.push(
                 Diag::error("E0224", "`time` must be more than nothing")
                     .at(word.span, "no job ends in no time"),
             );
@@ -40,29 +40,29 @@ pub fn times(loader: &mut Loader, attribute: &Attribute) -> PerTry<Duration> {
 }
 
 /// The time between two tries.
-pub fn backoff(loader: &mut Loader, attribute: &Attribute) -> Duration {
-    let word = one_word(loader, attribute, "a time: `backoff 30s`");
-    word.and_then(|word| duration(loader, word, "`backoff`"))
+pub fn backoff(resolver: &mut Resolver, attribute: &Attribute) -> Duration {
+    let word = one_word(resolver, attribute, "a time: `backoff 30s`");
+    word.and_then(|word| duration(resolver, word, "`backoff`"))
         .unwrap_or_default()
 }
 
-fn duration(loader: &mut Loader, word: &Word, what: &str) -> Option<Duration> {
-    measure(loader, word, what, "a time", parse_duration)
+fn duration(resolver: &mut Resolver, word: &Word, what: &str) -> Option<Duration> {
+    measure(resolver, word, what, "a time", parse_duration)
 }
 
 /// A word as `parse` reads it.
 fn measure<T>(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     word: &Word,
     what: &str,
     kind: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Option<T> {
-    let text = loader.text(word)?.to_string();
+    let text = resolver.text(word)?.to_string();
     match parse(&text) {
         Ok(value) => Some(value),
         Err(why) => {
-            loader.diags.push(
+            resolver.diags.push(
                 Diag::error(
                     "E0224",
                     format!("{what} takes {kind}, and `{text}` is none"),
@@ -76,9 +76,9 @@ fn measure<T>(
 
 /// The one value, or one for each try.
 fn per_try<T>(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     attribute: &Attribute,
-    mut read: impl FnMut(&mut Loader, &Word) -> Option<T>,
+    mut read: impl FnMut(&mut Resolver, &Word) -> Option<T>,
 ) -> PerTry<T> {
     let words = match attribute.values.first() {
         Some(Value::Word(word)) => std::slice::from_ref(word),
@@ -87,17 +87,22 @@ fn per_try<T>(
     };
     if words.is_empty() {
         let name = &attribute.name.value;
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0222", format!("the list of `{name}` is empty"))
                 .at(attribute.span, "there is no value in it")
                 .help("one value for all tries, or one for each: `mem [4G, 8G]`"),
         );
     }
-    PerTry(words.iter().filter_map(|word| read(loader, word)).collect())
+    PerTry(
+        words
+            .iter()
+            .filter_map(|word| read(resolver, word))
+            .collect(),
+    )
 }
 
 /// A list that is longer than the rule has tries: its last values would never be used.
-pub fn check_tries(loader: &mut Loader, rule: &ast::Rule, found: &Attributes) {
+pub fn check_tries(resolver: &mut Resolver, rule: &ast::Rule, found: &Attributes) {
     let Some(retries) = found.retries else {
         // The run's own default may bring tries enough.
         return;
@@ -115,7 +120,7 @@ pub fn check_tries(loader: &mut Loader, rule: &ast::Rule, found: &Attributes) {
                 0 => "one try".to_string(),
                 _ => format!("{} tries", retries + 1),
             };
-            loader.diags.push(
+            resolver.diags.push(
                 Diag::warning(
                     "W0225",
                     format!(

@@ -5,13 +5,13 @@
 use crate::lang::ast::{self, Attribute, NamedWord, Value};
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span};
-use crate::workflow::load::Loader;
+use crate::workflow::resolver::Resolver;
 
 /// What the `ancient` of one rule names.
 pub(in crate::workflow) struct Ancient(Vec<(String, Span)>);
 
 impl Ancient {
-    pub fn of(loader: &Loader, rule: &ast::Rule) -> Ancient {
+    pub fn of(resolver: &Resolver, rule: &ast::Rule) -> Ancient {
         let is_ancient = |attribute: &&Attribute| attribute.name.value == "ancient";
         let values = rule.attributes.iter().filter(is_ancient);
         let words = values.flat_map(|attribute| &attribute.values);
@@ -19,36 +19,36 @@ impl Ancient {
             Value::Word(word) => std::slice::from_ref(word),
             Value::List(list) => &list.value,
         });
-        let text = |word: &ast::Word| (loader.sources.text(word.span).to_string(), word.span);
+        let text = |word: &ast::Word| (resolver.sources.text(word.span).to_string(), word.span);
         Ancient(words.map(text).collect())
     }
 
     /// Whether it names a source.
-    pub fn has_source(&self, loader: &Loader, word: &ast::Word) -> bool {
-        let text = loader.sources.text(word.span);
+    pub fn has_source(&self, resolver: &Resolver, word: &ast::Word) -> bool {
+        let text = resolver.sources.text(word.span);
         self.0.iter().any(|(name, _)| name == text)
     }
 
     /// Whether it names a word of `with` or `using`.
-    pub fn has_extra(&self, loader: &Loader, word: &NamedWord) -> bool {
+    pub fn has_extra(&self, resolver: &Resolver, word: &NamedWord) -> bool {
         let name = word.name.as_ref();
         let is_name = |text: &String| name.is_some_and(|name| name.value == *text);
-        self.has_source(loader, &word.word) || self.0.iter().any(|(text, _)| is_name(text))
+        self.has_source(resolver, &word.word) || self.0.iter().any(|(text, _)| is_name(text))
     }
 
     /// Reports what is no input of the rule.
-    pub fn check(&self, loader: &mut Loader, rule: &ast::Rule) {
+    pub fn check(&self, resolver: &mut Resolver, rule: &ast::Rule) {
         let extras = rule.with.iter().chain(&rule.using);
         let mut known: Vec<&str> = Vec::new();
         for extra in extras {
             known.extend(extra.name.as_ref().map(|name| name.value.as_str()));
-            known.push(loader.sources.text(extra.word.span));
+            known.push(resolver.sources.text(extra.word.span));
         }
         for factor in &rule.factors {
             let sources = factor.sources.iter().map(|word| word.span);
-            known.extend(sources.map(|span| loader.sources.text(span)));
+            known.extend(sources.map(|span| resolver.sources.text(span)));
             if let (true, Some(filter)) = (factor.sources.is_empty(), &factor.filter) {
-                known.push(loader.sources.text(filter.word.span));
+                known.push(resolver.sources.text(filter.word.span));
             }
         }
         let unknown = self
@@ -67,6 +67,6 @@ impl Ancient {
                 }
             })
             .collect();
-        loader.diags.extend(diags);
+        resolver.diags.extend(diags);
     }
 }

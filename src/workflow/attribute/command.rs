@@ -3,22 +3,22 @@
 use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Value};
 use crate::workflow::captures::Captures;
-use crate::workflow::load::Loader;
 use crate::workflow::recipe::{RecipeScope, Shell, resolve_block};
+use crate::workflow::resolver::Resolver;
 use crate::workflow::{Expr, FileSet, Recipe, Then};
 
 /// The command that says whether a job is stale.
 pub(in crate::workflow) fn check(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     scope: &RecipeScope,
 ) -> Option<Recipe> {
     let is_check = |attribute: &&Attribute| attribute.name.value == "check";
     let attribute = rule.attributes.iter().find(is_check)?;
-    let command = command(loader, attribute, attribute.values.first())?;
-    let check = resolve_block(loader, &command, scope);
+    let command = command(resolver, attribute, attribute.values.first())?;
+    let check = resolve_block(resolver, &command, scope);
     if let Some((_, span)) = check.exprs().find(|(expr, _)| **expr == Expr::Tmp) {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0221", "a check has no folder of its own")
                 .at(span, "it must leave nothing behind: a plan writes nothing"),
         );
@@ -27,7 +27,11 @@ pub(in crate::workflow) fn check(
 }
 
 /// What is done once for the whole rule.
-pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &Shell) -> Vec<Then> {
+pub(in crate::workflow) fn then(
+    resolver: &mut Resolver,
+    rule: &ast::Rule,
+    shell: &Shell,
+) -> Vec<Then> {
     let captures = Captures::default();
     let scope = RecipeScope {
         shell: shell.clone(),
@@ -49,17 +53,17 @@ pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &S
         }
         match attribute.values.as_slice() {
             [Value::Word(touch), Value::Word(file)] if touch.bare() == Some("touch") => {
-                found.extend(loader.text(file).map(Then::Touch));
+                found.extend(resolver.text(file).map(Then::Touch));
             }
             [value] => {
-                let Some(command) = command(loader, attribute, Some(value)) else {
+                let Some(command) = command(resolver, attribute, Some(value)) else {
                     continue;
                 };
-                let recipe = resolve_block(loader, &command, &scope);
-                check_whole(loader, &recipe);
+                let recipe = resolve_block(resolver, &command, &scope);
+                check_whole(resolver, &recipe);
                 found.push(Then::Command(Box::new(recipe)));
             }
-            _ => loader.diags.push(
+            _ => resolver.diags.push(
                 Diag::error(
                     "E0222",
                     "`then` takes a command in quotes, or a file to touch",
@@ -73,7 +77,7 @@ pub(in crate::workflow) fn then(loader: &mut Loader, rule: &ast::Rule, shell: &S
 }
 
 /// A command for the whole rule knows no job.
-fn check_whole(loader: &mut Loader, recipe: &Recipe) {
+fn check_whole(resolver: &mut Resolver, recipe: &Recipe) {
     for (expr, span) in recipe.exprs() {
         let is_known = match expr {
             Expr::Text(_) | Expr::List(_) | Expr::Rule => true,
@@ -81,7 +85,7 @@ fn check_whole(loader: &mut Loader, recipe: &Recipe) {
             _ => false,
         };
         if !is_known {
-            loader.diags.push(
+            resolver.diags.push(
                 Diag::error(
                     "E0272",
                     "`then` runs once for the whole rule, not for a job",
@@ -95,7 +99,7 @@ fn check_whole(loader: &mut Loader, recipe: &Recipe) {
 
 /// The quoted word as a recipe.
 fn command(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     attribute: &Attribute,
     value: Option<&Value>,
 ) -> Option<ast::Recipe> {
@@ -108,7 +112,7 @@ fn command(
         .is_some_and(|recipe| !recipe.text.trim().is_empty());
     if !is_usable {
         let name = &attribute.name.value;
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0222", format!("`{name}` takes a command in quotes"))
                 .at(attribute.span, "not so")
                 .help(format!("like this: `{name} \"COMMAND\"`")),

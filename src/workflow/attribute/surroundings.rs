@@ -3,14 +3,14 @@
 use crate::lang::Diag;
 use crate::lang::ast::{self, Attribute, Piece, Value, Verb};
 use crate::workflow::header::{RuleScope, resolve_words};
-use crate::workflow::load::Loader;
 use crate::workflow::recipe::Shell;
+use crate::workflow::resolver::Resolver;
 use crate::workflow::scope::Site;
 use crate::workflow::{Around, Word};
 
 /// What surrounds the recipe of `rule`.
 pub(in crate::workflow) fn resolve(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     scope: &RuleScope,
     input_slots: &[Option<String>],
@@ -18,13 +18,20 @@ pub(in crate::workflow) fn resolve(
 ) -> (Around, Option<Box<Word>>) {
     let mut around = Around::default();
     let mut deps = None;
-    let read = |loader: &mut Loader, word: &ast::Word| -> Option<Word> {
-        let words = resolve_words(loader, word, Site::Recipe, scope, input_slots, output_slots);
+    let read = |resolver: &mut Resolver, word: &ast::Word| -> Option<Word> {
+        let words = resolve_words(
+            resolver,
+            word,
+            Site::Recipe,
+            scope,
+            input_slots,
+            output_slots,
+        );
         match <[Word; 1]>::try_from(words) {
             Ok([word]) => Some(word),
             Err(words) if words.is_empty() => None,
             Err(_) => {
-                loader.diags.push(
+                resolver.diags.push(
                     Diag::error("E0210", "a list cannot stand here")
                         .at(word.span, "this is a list"),
                 );
@@ -38,32 +45,32 @@ pub(in crate::workflow) fn resolve(
                 attribute.name.value.as_str(),
                 "env" | "workdir" | "stdout" | "stderr" | "deps"
             ) {
-                not_so(loader, attribute);
+                not_so(resolver, attribute);
             }
             continue;
         };
         match attribute.name.value.as_str() {
             "env" => {
-                if let Some((name, value)) = variable(loader, attribute, word) {
-                    let value = read(loader, &value);
+                if let Some((name, value)) = variable(resolver, attribute, word) {
+                    let value = read(resolver, &value);
                     around.env.extend(value.map(|value| (name, value)));
                 }
             }
             "workdir" => {
-                let word = read(loader, word);
-                around.workdir = one_path(loader, word).map(Box::new);
+                let word = read(resolver, word);
+                around.workdir = one_path(resolver, word).map(Box::new);
             }
             "stdout" => {
-                let word = read(loader, word);
-                around.stdout = file(loader, rule, attribute, word).map(Box::new);
+                let word = read(resolver, word);
+                around.stdout = file(resolver, rule, attribute, word).map(Box::new);
             }
             "deps" => {
-                let word = read(loader, word);
-                deps = file(loader, rule, attribute, word).map(Box::new);
+                let word = read(resolver, word);
+                deps = file(resolver, rule, attribute, word).map(Box::new);
             }
             "stderr" => {
-                let word = read(loader, word);
-                around.stderr = file(loader, rule, attribute, word).map(Box::new);
+                let word = read(resolver, word);
+                around.stderr = file(resolver, rule, attribute, word).map(Box::new);
             }
             _ => {}
         }
@@ -71,9 +78,9 @@ pub(in crate::workflow) fn resolve(
     (around, deps)
 }
 
-fn not_so(loader: &mut Loader, attribute: &Attribute) {
+fn not_so(resolver: &mut Resolver, attribute: &Attribute) {
     let name = &attribute.name.value;
-    loader.diags.push(
+    resolver.diags.push(
         Diag::error("E0222", format!("`{name}` takes one word, not a list"))
             .at(attribute.span, "not so"),
     );
@@ -81,7 +88,7 @@ fn not_so(loader: &mut Loader, attribute: &Attribute) {
 
 /// `NAME=VALUE`: the name, and the value as a word of its own.
 fn variable(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     attribute: &Attribute,
     word: &ast::Word,
 ) -> Option<(String, ast::Word)> {
@@ -96,7 +103,7 @@ fn variable(
     let (name, rest) = match first.split_once('=') {
         Some((name, rest)) if is_name(name) => (name.to_string(), rest.to_string()),
         _ => {
-            loader.diags.push(
+            resolver.diags.push(
                 Diag::error("E0222", "`env` takes a name and a value: `env NAME=VALUE`")
                     .at(attribute.span, "not so")
                     .help("a value with a blank in it is quoted: `env NAME=\"a b\"`"),
@@ -116,10 +123,10 @@ fn variable(
 }
 
 /// A path that names one file.
-fn one_path(loader: &mut Loader, word: Option<Word>) -> Option<Word> {
+fn one_path(resolver: &mut Resolver, word: Option<Word>) -> Option<Word> {
     let word = word?;
     if word.has_glob() {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0228", "this must be one path")
                 .at(word.span, "this is a glob")
                 .help("a path with such a character in it is written `'a*b'` or `a\\*b`"),
@@ -131,19 +138,19 @@ fn one_path(loader: &mut Loader, word: Option<Word>) -> Option<Word> {
 
 /// A file that each job of the rule writes for itself.
 pub(super) fn file(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     attribute: &Attribute,
     word: Option<Word>,
 ) -> Option<Word> {
-    let word = one_path(loader, word)?;
+    let word = one_path(resolver, word)?;
     let is_one_job = match rule.verb.value {
         Verb::Split | Verb::Merge => true,
         Verb::Originate => rule.outputs.as_ref().is_some_and(|jobs| jobs.len() == 1),
         _ => false,
     };
     if word.is_constant() && !is_one_job {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error("E0228", "all jobs of this rule would write one file")
                 .at(attribute.span, "it is the same for each job")
                 .help("name it by what differs: a capture, or `{output}.log`"),
@@ -154,14 +161,14 @@ pub(super) fn file(
 }
 
 /// The shell of this rule alone.
-pub(in crate::workflow) fn shell(loader: &mut Loader, rule: &ast::Rule) -> Option<Shell> {
+pub(in crate::workflow) fn shell(resolver: &mut Resolver, rule: &ast::Rule) -> Option<Shell> {
     let is_shell = |attribute: &&Attribute| attribute.name.value == "shell";
     let attribute = rule.attributes.iter().find(is_shell)?;
     let mut argv = Vec::new();
     for value in &attribute.values {
         match value {
-            Value::Word(word) => argv.extend(loader.text(word)),
-            Value::List(_) => not_so(loader, attribute),
+            Value::Word(word) => argv.extend(resolver.text(word)),
+            Value::List(_) => not_so(resolver, attribute),
         }
     }
     let has_own = rule
@@ -169,7 +176,7 @@ pub(in crate::workflow) fn shell(loader: &mut Loader, rule: &ast::Rule) -> Optio
         .as_ref()
         .is_some_and(|recipe| recipe.text.starts_with("#!"));
     if has_own {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::warning("W0229", "`shell` does nothing here")
                 .at(attribute.span, "the recipe's `#!` line names what runs it"),
         );
@@ -179,7 +186,7 @@ pub(in crate::workflow) fn shell(loader: &mut Loader, rule: &ast::Rule) -> Optio
         let is_fresh = true;
         return Some(Shell {
             is_fresh,
-            ..loader.shell.clone()
+            ..resolver.shell.clone()
         });
     }
     (!argv.is_empty()).then_some(Shell {

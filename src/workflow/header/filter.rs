@@ -5,13 +5,13 @@ use crate::lang::ast::{FilterKind, Piece};
 use crate::lang::{Diag, Span, ast, foreign};
 use crate::pattern::{self, Capture, Filter, NameId, Pattern};
 use crate::workflow::expr::{Part, Word};
-use crate::workflow::load::Loader;
+use crate::workflow::resolver::Resolver;
 use crate::workflow::scope::BUILT_IN;
 
 pub(super) type Template<'a> = Option<(Pattern, &'a ast::Word)>;
 
 pub(super) fn resolve_filter<'a>(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     filter: Option<&'a ast::Filter>,
     captures: &mut Vec<NameId>,
 ) -> (Filter, Template<'a>) {
@@ -20,9 +20,9 @@ pub(super) fn resolve_filter<'a>(
     };
     match filter.kind {
         FilterKind::Suffix => {
-            let text = loader.text(&filter.word).unwrap_or_default();
+            let text = resolver.text(&filter.word).unwrap_or_default();
             if text.is_empty() {
-                loader.diags.push(
+                resolver.diags.push(
                     Diag::error("E0253", "an empty suffix matches every file")
                         .at(filter.span, "say which ending: `suffix .txt`"),
                 );
@@ -30,7 +30,7 @@ pub(super) fn resolve_filter<'a>(
             (Filter::suffix(&text), None)
         }
         FilterKind::Match => {
-            let Some(pattern) = template(loader, &filter.word) else {
+            let Some(pattern) = template(resolver, &filter.word) else {
                 return (Filter::All, None);
             };
             for part in &pattern.0 {
@@ -43,7 +43,7 @@ pub(super) fn resolve_filter<'a>(
             match Filter::template(&pattern) {
                 Ok(compiled) => (compiled, Some((pattern, &filter.word))),
                 Err(error) => {
-                    loader.diags.push(
+                    resolver.diags.push(
                         Diag::error("E0254", "this template cannot be understood")
                             .at(filter.word.span, error.to_string()),
                     );
@@ -61,7 +61,7 @@ pub(super) fn resolve_filter<'a>(
                 Ok(text) => text,
                 Err(error) => {
                     let byte = error.as_bytes()[error.utf8_error().valid_up_to()];
-                    loader.diags.push(
+                    resolver.diags.push(
                         Diag::error("E0256", "a byte of this regular expression is not UTF-8")
                             .at(filter.word.span, "its syntax is text")
                             .help(format!("write the byte as `(?-u:\\x{byte:02x})`")),
@@ -69,10 +69,9 @@ pub(super) fn resolve_filter<'a>(
                     return (Filter::All, None);
                 }
             };
-            let names = &mut loader.workflow.names;
             let mut found = Vec::new();
             let compiled = Filter::regex(&text, &mut |name| {
-                let id = names.intern(name.as_bytes());
+                let id = resolver.name(name);
                 found.push(id);
                 id
             });
@@ -82,7 +81,7 @@ pub(super) fn resolve_filter<'a>(
                     (compiled, None)
                 }
                 Err(error) => {
-                    loader.diags.push(
+                    resolver.diags.push(
                         Diag::error("E0256", "this is no regular expression")
                             .at(filter.word.span, error.to_string()),
                     );
@@ -94,19 +93,19 @@ pub(super) fn resolve_filter<'a>(
 }
 
 /// A `match` template: names that are params or lets are their values, all others captures.
-pub(super) fn template(loader: &mut Loader, word: &ast::Word) -> Option<Pattern> {
+pub(super) fn template(resolver: &mut Resolver, word: &ast::Word) -> Option<Pattern> {
     let mut parts = Vec::new();
     for piece in &word.pieces {
         match piece {
             Piece::Text(text) => parts.push(pattern::Part::Text(foreign::bytes(text).into_owned())),
-            Piece::Glob(glob) => parts.push(glob_part(loader, glob)?),
+            Piece::Glob(glob) => parts.push(glob_part(resolver, glob)?),
             Piece::Hole(hole) => {
                 let name = hole.name.value.as_str();
-                let is_constant = loader.constants.values.contains_key(name)
+                let is_constant = resolver.constants.values.contains_key(name)
                     || BUILT_IN.contains(&name)
                     || !hole.access.is_empty();
                 if is_constant {
-                    let text = loader.text(&ast::Word {
+                    let text = resolver.text(&ast::Word {
                         span: hole.span,
                         pieces: vec![piece.clone()],
                         is_quoted: false,
@@ -115,7 +114,7 @@ pub(super) fn template(loader: &mut Loader, word: &ast::Word) -> Option<Pattern>
                     continue;
                 }
                 parts.push(pattern::Part::Capture(Capture {
-                    name: loader.names().intern(name.as_bytes()),
+                    name: resolver.name(name),
                     spans_folders: hole.spans_folders,
                     constraint: hole.constraint.as_ref().map(|regex| regex.value.clone()),
                 }));

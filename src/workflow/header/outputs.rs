@@ -9,17 +9,16 @@ use crate::workflow::attribute::ancient::Ancient;
 use crate::workflow::attribute::{command, surroundings};
 use crate::workflow::captures::Captures;
 use crate::workflow::expr::Word;
-use crate::workflow::load::Loader;
+use crate::workflow::resolver::Resolver;
 use crate::workflow::scope::Site;
 use crate::workflow::{Extra, Output, Rule, Source, TableId, recipe};
 
 /// Resolves `with`, `using`, outputs and the recipe, once it is known which captures there are.
 pub(in crate::workflow) fn finish(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     header: &mut Header,
     captures: &Captures,
-    recipe: Option<recipe::Lexed>,
 ) {
     let tuple = header.rule.tuple.clone();
     let tables: Vec<TableId> = header
@@ -42,41 +41,43 @@ pub(in crate::workflow) fn finish(
         captures,
         n_groups: header.n_groups,
     };
-    header.rule.with = extras(loader, &rule.with, &scope);
-    header.rule.using = extras(loader, &rule.using, &scope);
+    header.rule.with = extras(resolver, &rule.with, &scope);
+    header.rule.using = extras(resolver, &rule.using, &scope);
     let inputs = if header.rule.using.is_empty() {
         &header.rule.with
     } else {
         &header.rule.using
     };
-    let mut input_slots: Vec<Option<String>> = Vec::new();
+    let mut input_slots: Vec<Option<String>> = Vec::with_capacity(1 + inputs.len());
     if header.rule.using.is_empty() && rule.verb.value != Verb::Originate {
         // The item itself is the first, without a name.
         input_slots.push(None);
     }
     input_slots.extend(inputs.iter().map(|extra| extra.name.clone()));
-    twice(loader, rule.with.iter().chain(&rule.using));
+    twice(resolver, rule.with.iter().chain(&rule.using));
     match &rule.outputs {
-        None => without_outputs(loader, rule),
+        None => without_outputs(resolver, rule),
         Some(groups) => {
-            header.rule.outputs = outputs(loader, rule, groups, &scope, &input_slots);
+            header.rule.outputs = outputs(resolver, rule, groups, &scope, &input_slots);
         }
     }
     let groups = &header.rule.outputs;
     let first = groups.first().into_iter().flatten();
-    let mut output_slots: Vec<Option<String>> = first.map(|o| o.name.clone()).collect();
     // The jobs of an `originate` may make more than the first one does.
-    output_slots.resize(groups.iter().map(Vec::len).max().unwrap_or(0), None);
+    let n_slots = groups.iter().map(Vec::len).max().unwrap_or(0);
+    let mut output_slots: Vec<Option<String>> = Vec::with_capacity(n_slots);
+    output_slots.extend(first.map(|output| output.name.clone()));
+    output_slots.resize(n_slots, None);
     (header.rule.around, header.rule.deps) =
-        surroundings::resolve(loader, rule, &scope, &input_slots, &output_slots);
-    let shell = surroundings::shell(loader, rule);
+        surroundings::resolve(resolver, rule, &scope, &input_slots, &output_slots);
+    let shell = surroundings::shell(resolver, rule);
     let outputs = header.rule.outputs.iter().flatten();
     // A glob in any other verb is a mistake that was told.
     let makes_unknown = header.rule.makes_unknown_files();
     let is_unknown = |output: &Output| makes_unknown && output.is_glob();
     let glob_outputs: Vec<bool> = outputs.map(is_unknown).collect();
     let scope = recipe::RecipeScope {
-        shell: shell.unwrap_or_else(|| loader.shell.clone()),
+        shell: shell.unwrap_or_else(|| resolver.shell.clone()),
         captures,
         n_groups: header.n_groups,
         is_one_job: matches!(rule.verb.value, Verb::Merge | Verb::Split),
@@ -88,9 +89,9 @@ pub(in crate::workflow) fn finish(
         no_item,
         no_input,
     };
-    header.rule.recipe = recipe::resolve(loader, rule, recipe, &scope);
-    header.rule.check = command::check(loader, rule, &scope).map(Box::new);
-    header.rule.then = command::then(loader, rule, &scope.shell);
+    header.rule.recipe = recipe::resolve(resolver, rule, &scope);
+    header.rule.check = command::check(resolver, rule, &scope).map(Box::new);
+    header.rule.then = command::then(resolver, rule, &scope.shell);
 }
 
 /// Why a rule's jobs have no files of their own, where that is so.
@@ -104,7 +105,7 @@ pub(super) fn no_item(rule: &Rule, n_tables: usize) -> Option<&'static str> {
 }
 
 /// A rule without `->` whose verb is about the names of files.
-pub(super) fn without_outputs(loader: &mut Loader, rule: &ast::Rule) {
+pub(super) fn without_outputs(resolver: &mut Resolver, rule: &ast::Rule) {
     let (reason, help) = match rule.verb.value {
         Verb::Split | Verb::Subdivide => (
             "its jobs make files, and nothing says which",
@@ -117,7 +118,7 @@ pub(super) fn without_outputs(loader: &mut Loader, rule: &ast::Rule) {
         _ => return,
     };
     let verb = rule.verb.value.keyword();
-    loader.diags.push(
+    resolver.diags.push(
         Diag::error("E0285", format!("`{verb}` needs outputs"))
             .at(rule.header, reason)
             .help(help),
@@ -125,27 +126,27 @@ pub(super) fn without_outputs(loader: &mut Loader, rule: &ast::Rule) {
 }
 
 /// An output that is a list without elements.
-pub(super) fn no_words(loader: &mut Loader, span: Span) {
-    loader
+pub(super) fn no_words(resolver: &mut Resolver, span: Span) {
+    resolver
         .diags
         .push(Diag::error("E0283", "an output comes to nothing").at(span, "this list is empty"));
 }
 
 pub(super) fn extras(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     words: &[ast::NamedWord],
     scope: &RuleScope,
 ) -> Vec<Extra> {
     let mut found = Vec::new();
-    let ancient = scope.rule.map(|rule| Ancient::of(loader, rule));
+    let ancient = scope.rule.map(|rule| Ancient::of(resolver, rule));
     for word in words {
         let is_ancient = ancient
             .as_ref()
-            .is_some_and(|ancient| ancient.has_extra(loader, word));
+            .is_some_and(|ancient| ancient.has_extra(resolver, word));
         let name = word.name.as_ref().map(|name| name.value.clone());
-        let sources = match named(loader, &word.word, Use::Files) {
+        let sources = match named(resolver, &word.word, Use::Files) {
             Some(named) => named,
-            None => resolve_words(loader, &word.word, Site::Extra, scope, &[], &[])
+            None => resolve_words(resolver, &word.word, Site::Extra, scope, &[], &[])
                 .into_iter()
                 .map(Source::Files)
                 .collect(),
@@ -160,11 +161,11 @@ pub(super) fn extras(
 }
 
 /// Two words with one name.
-pub(super) fn twice<'a>(loader: &mut Loader, words: impl Iterator<Item = &'a ast::NamedWord>) {
+pub(super) fn twice<'a>(resolver: &mut Resolver, words: impl Iterator<Item = &'a ast::NamedWord>) {
     let mut seen: Vec<&ast::Name> = Vec::new();
     for name in words.filter_map(|named| named.name.as_ref()) {
         match seen.iter().find(|first| first.value == name.value) {
-            Some(first) => loader.diags.push(
+            Some(first) => resolver.diags.push(
                 Diag::error(
                     "E0257",
                     format!("`{}` names two words of one rule", name.value),
@@ -178,7 +179,7 @@ pub(super) fn twice<'a>(loader: &mut Loader, words: impl Iterator<Item = &'a ast
 }
 
 pub(super) fn outputs(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     groups: &[ast::OutputGroup],
     scope: &RuleScope,
@@ -187,14 +188,14 @@ pub(super) fn outputs(
     if rule.verb.value != Verb::Originate {
         let mut only = Vec::with_capacity(groups.len());
         for group in groups {
-            outputs_of(loader, rule, group, scope, input_slots, &mut only);
+            outputs_of(resolver, rule, group, scope, input_slots, &mut only);
         }
         return vec![only];
     }
     let mut all: Vec<Vec<Output>> = Vec::with_capacity(groups.len());
     for group in groups {
         let mut outputs = Vec::with_capacity(group.words.len());
-        outputs_of(loader, rule, group, scope, input_slots, &mut outputs);
+        outputs_of(resolver, rule, group, scope, input_slots, &mut outputs);
         match group.in_parentheses {
             true => all.push(outputs),
             // A list is as many words as it has elements.
@@ -205,7 +206,7 @@ pub(super) fn outputs(
 }
 
 fn outputs_of(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     rule: &ast::Rule,
     group: &ast::OutputGroup,
     scope: &RuleScope,
@@ -216,16 +217,16 @@ fn outputs_of(
     let mut filters = rule.factors.iter().flat_map(|factor| &factor.filter);
     let has_suffix = filters.any(|filter| filter.kind == FilterKind::Suffix);
     for named in &group.words {
-        let n_before = loader.diags.len();
-        let words = resolve_words(loader, &named.word, Site::Output, scope, input_slots, &[]);
-        if words.is_empty() && loader.diags.len() == n_before && !is_originate {
-            no_words(loader, named.word.span);
+        let n_before = resolver.diags.len();
+        let words = resolve_words(resolver, &named.word, Site::Output, scope, input_slots, &[]);
+        if words.is_empty() && resolver.diags.len() == n_before && !is_originate {
+            no_words(resolver, named.word.span);
         }
         for word in words {
-            check_glob(loader, rule, &word);
+            check_glob(resolver, rule, &word);
             let replaces_suffix = has_suffix && !is_whole_path(&named.word);
             if replaces_suffix && rule.verb.value.makes_tuples() {
-                no_suffix_of_tuple(loader, rule, &named.word);
+                no_suffix_of_tuple(resolver, rule, &named.word);
             }
             let name = named.name.as_ref().map(|name| name.value.clone());
             outputs.push(Output {
@@ -235,7 +236,7 @@ fn outputs_of(
             });
         }
     }
-    twice(loader, group.words.iter());
+    twice(resolver, group.words.iter());
 }
 
 /// With `suffix`: a `/` in it, or a `{` first.
@@ -248,9 +249,9 @@ pub(super) fn is_whole_path(word: &ast::Word) -> bool {
 }
 
 /// An output that would stand in the place of a suffix, and nobody knows of which one.
-pub(super) fn no_suffix_of_tuple(loader: &mut Loader, rule: &ast::Rule, word: &ast::Word) {
+pub(super) fn no_suffix_of_tuple(resolver: &mut Resolver, rule: &ast::Rule, word: &ast::Word) {
     let verb = rule.verb.value.keyword();
-    loader.diags.push(
+    resolver.diags.push(
         Diag::error("E0281", format!("an output of `{verb}` is a whole path"))
             .at(
                 word.span,
@@ -262,10 +263,10 @@ pub(super) fn no_suffix_of_tuple(loader: &mut Loader, rule: &ast::Rule, word: &a
     );
 }
 
-pub(super) fn check_glob(loader: &mut Loader, rule: &ast::Rule, word: &Word) {
+pub(super) fn check_glob(resolver: &mut Resolver, rule: &ast::Rule, word: &Word) {
     let verb = rule.verb.value;
     if word.has_glob() && !matches!(verb, Verb::Split | Verb::Subdivide) {
-        loader.diags.push(
+        resolver.diags.push(
             Diag::error(
                 "E0259",
                 format!("an output of `{}` must be one file", verb.keyword()),

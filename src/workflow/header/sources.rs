@@ -7,7 +7,7 @@ use crate::lang::ast::Piece;
 use crate::lang::nearest::nearest;
 use crate::lang::{Diag, Span, ast};
 use crate::workflow::captures::Captures;
-use crate::workflow::load::Loader;
+use crate::workflow::resolver::Resolver;
 use crate::workflow::scope::Site;
 use crate::workflow::space::Given;
 use crate::workflow::{Source, TableId};
@@ -26,15 +26,15 @@ pub(super) fn once(sources: &mut Vec<Source>) {
 }
 
 /// A filter looks at files, and rows have none.
-pub(super) fn filtered_table(loader: &mut Loader, factor: &ast::Factor, sources: &[Source]) {
+pub(super) fn filtered_table(resolver: &mut Resolver, factor: &ast::Factor, sources: &[Source]) {
     let Some(filter) = &factor.filter else { return };
     let tables = sources.iter().filter_map(|source| match source {
         Source::Table(table) => Some(*table),
         _ => None,
     });
     for table in tables {
-        let name = &loader.workflow.tables[table].name;
-        loader.diags.push(
+        let name = &resolver.workflow.tables[table].name;
+        resolver.diags.push(
             Diag::error("E0274", format!("no row of `{name}` can match a filter"))
                 .at(
                     filter.span,
@@ -47,11 +47,11 @@ pub(super) fn filtered_table(loader: &mut Loader, factor: &ast::Factor, sources:
 
 /// A word that names a rule, a table or files.
 pub(super) fn source(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     word: &ast::Word,
     rule: Option<&ast::Rule>,
 ) -> Vec<Source> {
-    if let Some(named) = named(loader, word, Use::Items) {
+    if let Some(named) = named(resolver, word, Use::Items) {
         return named;
     }
     let scope_of = RuleScope {
@@ -63,17 +63,17 @@ pub(super) fn source(
         no_input: None,
         tables: &[],
     };
-    resolve_words(loader, word, Site::Source, &scope_of, &[], &[])
+    resolve_words(resolver, word, Site::Source, &scope_of, &[], &[])
         .into_iter()
         .map(Source::Files)
         .collect()
 }
 
 /// A word of a `target`: a rule, or files.
-pub(in crate::workflow) fn target_word(loader: &mut Loader, word: &ast::Word) -> Vec<Source> {
-    match named(loader, word, Use::Target) {
+pub(in crate::workflow) fn target_word(resolver: &mut Resolver, word: &ast::Word) -> Vec<Source> {
+    match named(resolver, word, Use::Target) {
         Some(named) => named,
-        None => source(loader, word, None),
+        None => source(resolver, word, None),
     }
 }
 
@@ -89,76 +89,85 @@ pub(super) enum Use {
 }
 
 /// The rules and tables that a word names, after a mistake none; `None` for a path.
-pub(super) fn named(loader: &mut Loader, word: &ast::Word, asked: Use) -> Option<Vec<Source>> {
-    let home = loader.current;
+pub(super) fn named(resolver: &mut Resolver, word: &ast::Word, asked: Use) -> Option<Vec<Source>> {
+    let home = resolver.current;
     let mut found = Vec::new();
     // A param of a module stands for words of whoever uses it, and so on upwards.
     let mut words = vec![(home, Cow::Borrowed(word))];
     let mut is_path = false;
     while let Some((space, name)) = words.pop() {
-        loader.enter(space);
+        resolver.enter(space);
         if let [Piece::Hole(hole)] = name.pieces.as_slice()
             && hole.access.is_empty()
             && let Some((Given::Sources(passed, _), _)) =
-                loader.spaces[space].given.get(&hole.name.value)
+                resolver.spaces[space].given.get(&hole.name.value)
         {
             let passed = passed.iter().rev();
             words.extend(passed.map(|(space, word)| (*space, Cow::Owned(word.clone()))));
             continue;
         }
         match name.bare() {
-            Some(text) if is_name(text) || is_of_module(loader, text) => {
-                found.extend(lookup(loader, text, word.span, asked));
+            Some(text) if is_name(text) || is_of_module(resolver, text) => {
+                found.extend(lookup(resolver, text, word.span, asked));
             }
             _ => is_path = true,
         }
     }
-    loader.enter(home);
+    resolver.enter(home);
     (!is_path).then_some(found)
 }
 
 /// `NAME.rule`, where NAME is a module.
-pub(super) fn is_of_module(loader: &Loader, text: &str) -> bool {
+pub(super) fn is_of_module(resolver: &Resolver, text: &str) -> bool {
     let module = text.split_once('.').map(|(module, _)| module);
-    module.is_some_and(|module| loader.spaces[loader.current].modules.contains_key(module))
+    module.is_some_and(|module| {
+        resolver.spaces[resolver.current]
+            .modules
+            .contains_key(module)
+    })
 }
 
 /// A rule or table of the space that is being read.
-pub(super) fn lookup(loader: &mut Loader, name: &str, span: Span, asked: Use) -> Option<Source> {
-    if let Some(&found) = loader.rules.get(name) {
-        if asked != Use::Target && loader.has_no_outputs(found) {
-            no_files(loader, name, span);
+pub(super) fn lookup(
+    resolver: &mut Resolver,
+    name: &str,
+    span: Span,
+    asked: Use,
+) -> Option<Source> {
+    if let Some(&found) = resolver.rules.get(name) {
+        if asked != Use::Target && resolver.has_no_outputs(found) {
+            no_files(resolver, name, span);
         }
         return Some(Source::Rule(found));
     }
-    if let Some(found) = loader.table(name) {
+    if let Some(found) = resolver.table(name) {
         if asked != Use::Items {
             let diag = Diag::error(
                 "E0275",
                 format!("`{name}` is a table, and its rows have no files"),
             )
             .at(span, "files are asked for here");
-            let diag = match &loader.workflow.tables[found].sheet {
+            let diag = match &resolver.workflow.tables[found].sheet {
                 Some(sheet) => diag.help(format!("for the sheet itself write `./{sheet}`")),
                 None => diag,
             };
-            loader.diags.push(diag.help(format!(
+            resolver.diags.push(diag.help(format!(
                 "where it is a source, its columns can name files: \
                  `transform t: {name} using raw/{{column}}.txt -> …`"
             )));
         }
         return Some(Source::Table(found));
     }
-    if loader.spaces[loader.current]
+    if resolver.spaces[resolver.current]
         .broken
         .iter()
         .any(|broken| broken == name)
     {
         return None;
     }
-    let diag = no_such_rule(loader, name, span);
+    let diag = no_such_rule(resolver, name, span);
     let is_guess = !diag.helps.is_empty() || !diag.others.is_empty();
-    loader.diags.push(match is_guess {
+    resolver.diags.push(match is_guess {
         true => diag,
         false => diag.help(format!("a file is written with its folder: `./{name}`")),
     });
@@ -166,8 +175,8 @@ pub(super) fn lookup(loader: &mut Loader, name: &str, span: Span, asked: Use) ->
 }
 
 /// A rule that makes no files, where files are asked for.
-pub(super) fn no_files(loader: &mut Loader, name: &str, span: Span) {
-    loader.diags.push(
+pub(super) fn no_files(resolver: &mut Resolver, name: &str, span: Span) {
+    resolver.diags.push(
         Diag::error("E0284", format!("`{name}` makes no files"))
             .at(span, "it has no `->`, so there is nothing to take from it")
             .help(format!(
@@ -177,8 +186,8 @@ pub(super) fn no_files(loader: &mut Loader, name: &str, span: Span) {
 }
 
 /// The diagnostic for a name that no rule has.
-pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
-    let declared = &loader.spaces[loader.current].declared;
+pub fn no_such_rule(resolver: &Resolver, name: &str, span: Span) -> Diag {
+    let declared = &resolver.spaces[resolver.current].declared;
     if let Some((place, kind @ ("table" | "target" | "module"))) = declared.get(name) {
         return Diag::error("E0252", format!("`{name}` is a {kind}, not a rule"))
             .at(span, "a rule is asked for here")
@@ -186,7 +195,7 @@ pub fn no_such_rule(loader: &Loader, name: &str, span: Span) -> Diag {
     }
     let diag =
         Diag::error("E0252", format!("there is no rule named `{name}`")).at(span, "asked for here");
-    let mut names: Vec<&str> = loader.rules.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = resolver.rules.keys().map(String::as_str).collect();
     names.sort();
     match nearest(name, names) {
         Some(near) => diag.fix(format!("did you mean `{near}`?"), span, near),

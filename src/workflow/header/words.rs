@@ -6,7 +6,8 @@ use crate::lang::{Diag, Span, ast, foreign};
 use crate::pattern;
 use crate::workflow::captures::Captures;
 use crate::workflow::expr::{Expr, Part, Word};
-use crate::workflow::load::{Loader, unknown_name};
+use crate::workflow::load::unknown_name;
+use crate::workflow::resolver::Resolver;
 use crate::workflow::scope::{Scope, Site, Unknown};
 use crate::workflow::{TableId, Tuple};
 
@@ -24,7 +25,7 @@ pub(in crate::workflow) struct RuleScope<'a> {
 
 /// Resolves a word; one that is nothing but a list param is several words.
 pub(in crate::workflow) fn resolve_words(
-    loader: &mut Loader,
+    resolver: &mut Resolver,
     word: &ast::Word,
     site: Site,
     rule: &RuleScope,
@@ -39,14 +40,14 @@ pub(in crate::workflow) fn resolve_words(
     for piece in &word.pieces {
         let part = match piece {
             Piece::Text(text) => Part::Text(foreign::bytes(text).into_owned()),
-            Piece::Glob(glob) => match glob_part(loader, glob) {
+            Piece::Glob(glob) => match glob_part(resolver, glob) {
                 Some(part) => Part::Glob(part),
                 None => return Vec::new(),
             },
             Piece::Hole(hole) => {
                 let scope = Scope {
-                    constants: &loader.constants,
-                    names: &loader.workflow.names,
+                    constants: resolver.constants,
+                    names: &resolver.workflow.names,
                     captures: &rule.captures.known,
                     partial: &rule.captures.partial,
                     n_groups: rule.n_groups,
@@ -69,7 +70,7 @@ pub(in crate::workflow) fn resolve_words(
                         return items.into_iter().map(word).collect();
                     }
                     Ok(Expr::List(_)) => {
-                        loader.diags.push(
+                        resolver.diags.push(
                             Diag::error("E0210", "a list cannot stand inside a word")
                                 .at(hole.span, "this is a list")
                                 .help(format!("pick one: `{{{}[0]}}`", hole.name.value)),
@@ -84,7 +85,7 @@ pub(in crate::workflow) fn resolve_words(
                             (Unknown::Name { nearest }, Site::Output | Site::Extra)
                                 if nearest.is_none() || !rule.tables.is_empty() =>
                             {
-                                no_capture(loader, hole, rule.tables)
+                                no_capture(resolver, hole, rule.tables)
                             }
                             (Unknown::Name { nearest }, Site::Source) => {
                                 let diag = no_template(word, hole, rule.rule);
@@ -95,7 +96,7 @@ pub(in crate::workflow) fn resolve_words(
                             }
                             _ => unknown_name(hole, unknown),
                         };
-                        loader.diags.push(diag);
+                        resolver.diags.push(diag);
                         is_good = false;
                         continue;
                     }
@@ -130,7 +131,7 @@ pub(super) fn no_template(word: &ast::Word, hole: &ast::Hole, rule: Option<&ast:
     diag.fix(format!("capture `{name}` with `match`"), before, "match ")
 }
 
-pub(super) fn no_capture(loader: &Loader, hole: &ast::Hole, tables: &[TableId]) -> Diag {
+pub(super) fn no_capture(resolver: &Resolver, hole: &ast::Hole, tables: &[TableId]) -> Diag {
     let name = &hole.name.value;
     let mut diag = Diag::error("E0231", format!("nothing captures `{name}`")).at(
         hole.span,
@@ -138,10 +139,10 @@ pub(super) fn no_capture(loader: &Loader, hole: &ast::Hole, tables: &[TableId]) 
     );
     let mut columns: Vec<String> = Vec::new();
     for &table in tables {
-        let table = &loader.workflow.tables[table];
+        let table = &resolver.workflow.tables[table];
         diag = diag.and(table.span, format!("the columns of `{}`", table.name));
         let names = table.columns.iter();
-        columns.extend(names.map(|name| loader.workflow.names.get(*name).to_string()));
+        columns.extend(names.map(|name| resolver.workflow.names.get(*name).to_string()));
     }
     let near = nearest(name, columns.iter().map(String::as_str));
     match near {
@@ -153,7 +154,7 @@ pub(super) fn no_capture(loader: &Loader, hole: &ast::Hole, tables: &[TableId]) 
     }
 }
 
-pub(super) fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Part> {
+pub(super) fn glob_part(resolver: &mut Resolver, glob: &Glob) -> Option<pattern::Part> {
     Some(match glob {
         Glob::Star => pattern::Part::Star,
         Glob::DoubleStar => pattern::Part::DoubleStar,
@@ -166,14 +167,14 @@ pub(super) fn glob_part(loader: &mut Loader, glob: &Glob) -> Option<pattern::Par
                 for piece in pieces {
                     parts.push(match piece {
                         Piece::Text(text) => pattern::Part::Text(foreign::bytes(text).into_owned()),
-                        Piece::Glob(inner) => glob_part(loader, inner)?,
+                        Piece::Glob(inner) => glob_part(resolver, inner)?,
                         Piece::Hole(hole) => {
                             let word = ast::Word {
                                 span: hole.span,
                                 pieces: vec![piece.clone()],
                                 is_quoted: false,
                             };
-                            pattern::Part::Text(loader.text(&word)?)
+                            pattern::Part::Text(resolver.text(&word)?)
                         }
                     });
                 }

@@ -24,27 +24,22 @@ pub(super) fn raw(recipe: &Recipe, sources: &Sources, diags: &mut Vec<Diag>) {
 /// among them.
 pub(super) fn written_out(rule: &Rule, recipe: &Recipe, diags: &mut Vec<Diag>) -> bool {
     let mut names_output = false;
-    let inputs: Vec<(&Source, Option<&String>)> = match rule.using.is_empty() {
-        true => {
-            let sources = rule.factors.iter().flat_map(|factor| &factor.sources);
-            let with = rule
-                .with
-                .iter()
-                .map(|extra| (&extra.source, extra.name.as_ref()));
-            sources.map(|source| (source, None)).chain(with).collect()
-        }
-        false => {
-            let using = rule.using.iter();
-            using
-                .map(|extra| (&extra.source, extra.name.as_ref()))
-                .collect()
-        }
+    let factors = match rule.using.is_empty() {
+        true => &rule.factors[..],
+        false => &[],
     };
-    let n_inputs = inputs.len();
-    for (source, name) in inputs {
+    let sources = factors.iter().flat_map(|factor| &factor.sources);
+    let n_inputs = sources.clone().count() + rule.extras().len();
+    let extras = rule.extras().iter();
+    let extras = extras.map(|extra| (&extra.source, extra.name.as_ref()));
+    for (source, name) in sources.map(|source| (source, None)).chain(extras) {
         let Source::Files(word) = source else {
             continue;
         };
+        // No file is called so.
+        if word.has_glob() {
+            continue;
+        }
         let instead = match name {
             Some(name) => Some(format!("{{input.{name}}}")),
             None => (n_inputs == 1).then(|| "{input}".into()),
@@ -58,7 +53,7 @@ pub(super) fn written_out(rule: &Rule, recipe: &Recipe, diags: &mut Vec<Diag>) -
     for (at, output) in outputs
         .iter()
         .enumerate()
-        .filter(|(_, output)| !output.replaces_suffix)
+        .filter(|(_, output)| !output.replaces_suffix && output.word.is_constant())
     {
         let instead = match &output.name {
             Some(name) => format!("{{output.{name}}}"),

@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashSet as HashSet;
 
-use crate::lang::ast::{self, Ast, FilterKind, Glob, Hole, ItemKind, Piece, Value, Word};
+use crate::lang::ast::{self, FilterKind, Glob, Hole, Item, ItemKind, Piece, Value, Word};
 use crate::lang::recipe::lex;
-use crate::workflow::Workflow;
+use crate::workflow::Recipe;
 
 /// The names that a workflow uses.
 #[derive(Default)]
@@ -23,24 +23,35 @@ pub(super) struct Uses<'a> {
 }
 
 impl<'a> Uses<'a> {
-    /// `workflow` is what `ast` and its modules mean.
-    pub(super) fn of(ast: &'a Ast, workflow: &'a Workflow) -> Uses<'a> {
+    /// What the words of items use.
+    pub(super) fn of_items(items: &'a [Item]) -> Uses<'a> {
         let mut uses = Uses::default();
-        for item in &ast.items {
+        for item in items {
             uses.item(&item.kind);
         }
-        let main = ast.items.first().map(|item| item.span.file);
-        for rule in workflow.rules.values() {
-            if Some(rule.name_span.file) == main
-                && let Some(recipe) = &rule.recipe
-            {
-                uses.has_scripts |= !recipe.text.interpreter.is_shell();
-                let holes = recipe.text.placeholders().map(|each| &each.hole);
-                uses.names
-                    .extend(holes.map(|hole| hole.name.value.as_str()));
-            }
-        }
         uses
+    }
+
+    /// What a recipe uses.
+    pub(super) fn recipe(&mut self, recipe: &'a Recipe) {
+        self.has_scripts |= !recipe.text.interpreter.is_shell();
+        let holes = recipe.text.placeholders().map(|each| &each.hole);
+        self.names
+            .extend(holes.map(|hole| hole.name.value.as_str()));
+    }
+
+    pub(super) fn of_all(all: Vec<Uses<'a>>) -> Uses<'a> {
+        all.into_iter().reduce(Uses::and).unwrap_or_default()
+    }
+
+    pub(super) fn and(mut self, other: Uses<'a>) -> Uses<'a> {
+        self.names.extend(other.names);
+        self.in_templates.extend(other.in_templates);
+        self.in_commands.extend(other.in_commands);
+        self.limits.extend(other.limits);
+        self.redirected.extend(other.redirected);
+        self.has_scripts |= other.has_scripts;
+        self
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -159,8 +170,8 @@ fn words(value: &Value) -> &[Word] {
 pub(super) fn holes(word: &Word) -> Vec<(bool, &Hole)> {
     let mut found = Vec::new();
     // Depth is bounded: braces in words are nested at most fifty deep.
-    let is_text = |piece: &&Piece| matches!(piece, Piece::Text(_));
-    let pieces = word.pieces.iter().filter(|piece| !is_text(piece));
+    let has_any = |piece: &&Piece| matches!(piece, Piece::Hole(_) | Piece::Glob(Glob::OneOf(_)));
+    let pieces = word.pieces.iter().filter(has_any);
     let mut open: Vec<(bool, &Piece)> = pieces.map(|piece| (true, piece)).collect();
     while let Some((is_direct, piece)) = open.pop() {
         match piece {
