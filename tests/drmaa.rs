@@ -47,9 +47,12 @@ merge all: one -> all
     cat {input} > {output}
 ";
 
-/// The same, whose jobs wait until they may end.
+/// The same, whose jobs wait until they may end, or the project is gone.
 fn waiting() -> String {
-    WORKFLOW.replace("sleep 0.1", "until test -e go; do sleep 0.02; done")
+    WORKFLOW.replace(
+        "sleep 0.1",
+        "until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done",
+    )
 }
 
 struct Cluster {
@@ -383,7 +386,7 @@ fn a_try_that_is_taken_up_counts_as_the_try_that_it_is() {
 [retries 1]
 originate one -> a
     echo {output} >> ran; test -e second || { touch second; exit 1; }
-    until test -e go; do sleep 0.02; done; exit 1
+    until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; exit 1
 ";
     let Some(cluster) = Cluster::new(workflow, "") else {
         return;
@@ -403,7 +406,7 @@ originate one -> a
 fn where_contents_count_an_input_that_only_looks_the_same_is_another() {
     let workflow = "\
 merge copy: ./in -> out
-    echo {output} >> ran; cp {input} {output}; until test -e go; do sleep 0.02; done
+    echo {output} >> ran; cp {input} {output}; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done
 ";
     for (level, n_runs, expected) in [("1", 1, "old\n"), ("4", 2, "new\n")] {
         let Some(cluster) = Cluster::new(workflow, "") else {
@@ -595,7 +598,7 @@ originate here -> u v
     test ! -e busy; mkdir busy; sleep 0.1; rmdir busy; echo {cores} > {output}
 
 originate one -> a b
-    touch ran.{output}; until test -e go; do sleep 0.02; done; touch {output}
+    touch ran.{output}; until [ -e go -o ! -e workflow.flow ]; do sleep 0.02; done; touch {output}
 ";
     let Some(cluster) = Cluster::new(workflow, "") else {
         return;

@@ -55,7 +55,7 @@ fn states(pid: u32) -> String {
 #[test]
 fn ctrl_z_stops_flow_and_all_that_it_has_started() {
     let project = Project::new(
-        "originate a -> a\n    touch begun; until test -e go; do sleep 0.05; done; touch {output}\n",
+        "originate a -> a\n    touch begun; until [ -e go -o ! -e workflow.flow ]; do sleep 0.05; done; touch {output}\n",
     );
     let child = project.start(&["run"]);
     project.wait_for("begun");
