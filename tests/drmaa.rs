@@ -111,10 +111,9 @@ impl Cluster {
     /// A run at a terminal of its own; what it writes there comes as stdout, keys go to stdin. `None`
     /// without the program that makes a terminal.
     fn at_a_terminal(&self) -> Option<Child> {
-        let mut flow = String::from(env!("CARGO_BIN_EXE_flow"));
-        flow += " run --drmaa";
         let mut command = Command::new("script");
-        command.args(["-qefc", &flow, "/dev/null"]);
+        command.args(["-qefc", "\"$PROGRAM\" run --drmaa", "/dev/null"]);
+        command.env("PROGRAM", env!("CARGO_BIN_EXE_flow"));
         command.current_dir(self.project.path(""));
         command.env("DRMAA_LIBRARY_PATH", library().expect("it was built"));
         command.env("FAKE_DRMAA", self.project.path("rules"));

@@ -524,3 +524,27 @@ fn a_folder_counts_by_what_is_in_it_where_contents_count() {
     let planned = project.planned(&["--checksum-level", "4"]);
     assert_eq!(planned, [""; 0], "a touch changes no content");
 }
+
+#[test]
+fn what_is_made_anew_within_a_step_of_the_clock_is_not_taken_for_what_it_was() {
+    // As on a file system that knows whole seconds only.
+    let project = Project::new(
+        "transform one: ./a suffix a -> b\n    cp {input} {output}; touch -d @$(cat second) {output}\n\n\
+         transform two: one suffix b -> c\n    cat {input} > {output}\n",
+    );
+    // Both runs have to be within one; on a busy machine not each pair is.
+    for n in 0..100 {
+        let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let second = now();
+        project.write("second", second.to_string());
+        let [first, then] = [2 * n, 2 * n + 1].map(|n| format!("{n:03}"));
+        for text in [&first, &then] {
+            fs::write(project.path("a"), text).unwrap();
+            project.flow(&["run"]).expect(0);
+        }
+        if now() <= second + 1 {
+            return assert_eq!(project.read("c"), then);
+        }
+    }
+    panic!("two runs take more than a second each time");
+}

@@ -375,6 +375,7 @@ impl Engine<'_> {
                 let hash = self.judge.facts.hash(path);
                 self.judge.facts.set(path, disk.look(&name).ok().flatten());
                 self.judge.facts.set_hash(path, hash);
+                self.judge.set_restored(path);
             }
         }
     }

@@ -180,7 +180,7 @@ pub(super) fn is_as_it_was(facts: &Facts, level: Level, path: PathId, file: &Fil
     };
     match (facts.hash(path), file.hash) {
         (Some(now), Some(old)) if level >= Level::CONTENTS => now == old,
-        _ => (time, size) == (file.time, file.size),
+        _ => (time, size) == (file.time, file.size) && !facts.is_doubted(path),
     }
 }
 

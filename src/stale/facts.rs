@@ -32,6 +32,8 @@ pub struct Facts {
     changed: Option<(HashSet<BString>, Time)>,
     /// Of contents that were looked at.
     hashes: HashMap<PathId, Hash>,
+    /// Files whose time and size say nothing.
+    doubted: HashSet<PathId>,
     /// What earlier runs and this one have read. Without it files are read each time.
     pub contents: Option<Box<dyn Contents>>,
 }
@@ -70,6 +72,18 @@ impl Facts {
         self.seen.grow(path.index() + 1, UNKNOWN);
         self.seen[path] = packed(stat);
         self.hashes.remove(&path);
+        if !self.doubted.is_empty() {
+            self.doubted.remove(&path);
+        }
+    }
+
+    /// From now on the file is not what it was, unless its content says so.
+    pub(super) fn doubt(&mut self, path: PathId) {
+        self.doubted.insert(path);
+    }
+
+    pub(super) fn is_doubted(&self, path: PathId) -> bool {
+        self.doubted.contains(&path)
     }
 
     /// As [`Facts::set`], where nothing is forgotten of a file that looks as it did. Whether it does not.

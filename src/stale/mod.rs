@@ -4,6 +4,7 @@
 //! other reason than a job before it is a `maybe`, which is judged again when its inputs are there.
 
 mod ancient;
+mod anew;
 mod checks;
 mod compare;
 mod content;
@@ -95,6 +96,8 @@ pub struct Judge {
     gone: BitSet,
     /// Jobs that ran since the plan was first judged.
     ran: BitSet,
+    /// Files that such jobs made again as they were, and that have their old time again.
+    restored: BitSet,
     /// Jobs that were fresh when they were first judged may run now.
     has_changed: bool,
     /// How many of `plan.known` were looked at.
@@ -235,6 +238,7 @@ impl Judge {
         self.verdicts.grow(plan.jobs.len(), Verdict::Unjudged);
         jobs.retain(|&job| wanted.has(job) && self.verdicts[job] == Verdict::Unjudged);
         self.look(plan, context, wanted, disk, history, &jobs);
+        self.doubt_what_is_anew(plan, disk, history, &jobs);
         let checked = self.run_checks(plan, context, disk, history, &jobs);
         let mut fresh_splits = Vec::new();
         for job in jobs {
