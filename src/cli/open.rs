@@ -12,12 +12,16 @@ use bstr::BString;
 use super::options::{Common, Param, Place};
 use super::params;
 use super::{Exit, WrongCommand};
+use crate::exec::take_in_large_steps;
 use crate::lang::{Ast, Diag, Sources, foreign, parse};
 use crate::ui::{Style, diag};
 use crate::workflow::load::Settings;
 use crate::workflow::param::Content;
 use crate::workflow::recipe::Shell;
 use crate::workflow::{Override, Workflow, load};
+
+/// A workflow as long as this takes memory that is worth asking for in large steps.
+const LONG: usize = 256 << 10;
 
 /// A workflow that was read, and where it works.
 ///
@@ -144,6 +148,9 @@ pub fn try_open(
         Ok(bytes) => bytes,
         Err(error) => return Ok(Err(unread(common, path, &error))),
     };
+    if bytes.len() >= LONG {
+        take_in_large_steps();
+    }
     let (caller, folder, state) = places(common, place)?;
     let mut sources = Sources::default();
     let name = path.to_string_lossy().into_owned();

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-pub use sys::give_back_large_blocks;
+pub use sys::{give_back_large_blocks, take_in_large_steps};
 pub use trail::Trail;
 
 use crate::event::{End, Usage};

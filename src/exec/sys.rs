@@ -445,6 +445,18 @@ pub fn give_back_large_blocks() {
     }
 }
 
+/// Makes the allocator take its memory from the system in large steps. What is not touched costs
+/// nothing; left to itself it asks again for each page that a thread other than the first fills, and
+/// whoever touches a page meanwhile waits.
+pub fn take_in_large_steps() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        // As large as the pool of a thread can be.
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
 /// Makes the allocator give memory back and keep few pools: the peak of this process is the floor
 /// of what is reported for each program it starts.
 pub fn stay_small() {

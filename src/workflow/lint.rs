@@ -21,8 +21,8 @@ pub fn lint(ast: &Ast, workflow: &Workflow, sources: &Sources) -> Vec<Diag> {
         let items = &ast.items[which];
         let mut diags = Vec::new();
         shells::words(items, sources, &mut diags);
-        paths::detours(items, &mut diags);
-        (Uses::of_items(items), diags)
+        paths::detours(items, sources, &mut diags);
+        (Uses::of_items(items, sources), diags)
     });
     let (uses, of_items): (Vec<Uses>, Vec<Vec<Diag>>) = of_items.into_iter().unzip();
     let uses = Uses::of_all(uses);

@@ -1,12 +1,17 @@
 //! Paths that go into a folder and back: `sub/../a`.
 
-use crate::lang::Diag;
 use crate::lang::ast::{Item, ItemKind, Piece, Rule, Word};
+use crate::lang::{Diag, Sources};
 
 /// To flow such a path and the short one are two files.
-pub(super) fn detours(items: &[Item], diags: &mut Vec<Diag>) {
+pub(super) fn detours(items: &[Item], sources: &Sources, diags: &mut Vec<Diag>) {
+    // What is quoted or escaped may be spelt otherwise.
+    let may_have_any = |rule: &Rule| {
+        let header = sources.text(rule.header);
+        header.contains("..") || header.contains(['\\', '"', '\''])
+    };
     let rules = items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Rule(rule) => Some(rule),
+        ItemKind::Rule(rule) if may_have_any(rule) => Some(rule),
         _ => None,
     });
     for word in rules.flat_map(|rule| words(rule)) {

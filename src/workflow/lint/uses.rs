@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet as HashSet;
 
+use crate::lang::Sources;
 use crate::lang::ast::{self, FilterKind, Glob, Hole, Item, ItemKind, Piece, Value, Word};
 use crate::lang::recipe::lex;
 use crate::workflow::Recipe;
@@ -24,10 +25,13 @@ pub(super) struct Uses<'a> {
 
 impl<'a> Uses<'a> {
     /// What the words of items use.
-    pub(super) fn of_items(items: &'a [Item]) -> Uses<'a> {
+    pub(super) fn of_items(items: &'a [Item], sources: &Sources) -> Uses<'a> {
         let mut uses = Uses::default();
         for item in items {
-            uses.item(&item.kind);
+            match &item.kind {
+                ItemKind::Rule(rule) => uses.rule(rule, sources),
+                kind => uses.item(kind),
+            }
         }
         uses
     }
@@ -76,20 +80,23 @@ impl<'a> Uses<'a> {
             | ItemKind::Preload { names: words }
             | ItemKind::Target { words, .. }
             | ItemKind::Default { words } => words.iter().for_each(|word| self.word(word)),
-            ItemKind::Rule(rule) => self.rule(rule),
+            ItemKind::Rule(_) => {}
         }
     }
 
-    fn rule(&mut self, rule: &'a ast::Rule) {
+    fn rule(&mut self, rule: &'a ast::Rule, sources: &Sources) {
+        // The text lies in one piece, and a word does not.
+        let may_use = |word: &&'a Word| sources.text(word.span).contains('{');
         for attribute in &rule.attributes {
             self.attribute(rule, attribute);
         }
         for factor in &rule.factors {
-            factor.sources.iter().for_each(|word| self.word(word));
+            let words = factor.sources.iter().filter(may_use);
+            words.for_each(|word| self.word(word));
             match &factor.filter {
                 Some(filter) if filter.kind == FilterKind::Match => self.template(&filter.word),
-                Some(filter) => self.word(&filter.word),
-                None => {}
+                Some(filter) if may_use(&&filter.word) => self.word(&filter.word),
+                _ => {}
             }
         }
         rule.tuple_size.iter().for_each(|word| self.word(word));
