@@ -125,7 +125,7 @@ impl Engine<'_> {
         }
         self.restore_times(&running, made.as_deref());
         if let Some(files) = &made {
-            self.judge.set_ran(job);
+            self.judge.set_ran(job, running.began);
             match self.plan.made(job) {
                 None => self.grow(job, files),
                 Some(_) => self.made_again(job, files),
@@ -155,7 +155,7 @@ impl Engine<'_> {
         }
         self.remove_tmp(&running);
         self.executor.settled(running.task);
-        self.judge.set_ran(job);
+        self.judge.set_ran(job, running.began);
         let now = self.now();
         self.finished(&running, Status::Ok, Some(end), Some(usage), None);
         self.sched.tell(

@@ -15,13 +15,15 @@ use crate::plan::{JobId, PathId, Plan};
 /// kernels otherwise.
 const STEPS: (i64, i64) = (2_000_000_000, 20_000_000);
 
-/// Whether a file's time is that of its making, as far as its last change tells.
-fn is_of_making(modified: Time, changed: Time) -> bool {
+/// Whether a file was made, or written, after `since`, and has the time at which that was: as far as its
+/// last change tells. What was left alone changed before, and what was given its time, later than that.
+fn is_of_making(modified: Time, changed: Time, since: Time) -> bool {
     let step = match modified.0 % 1_000_000_000 {
         0 => STEPS.0,
         _ => STEPS.1,
     };
-    (0..step).contains(&changed.0.saturating_sub(modified.0))
+    let is_since = changed.0.saturating_add(step) > since.0;
+    is_since && (0..step).contains(&changed.0.saturating_sub(modified.0))
 }
 
 impl Judge {
@@ -39,9 +41,9 @@ impl Judge {
         history: &dyn History,
         jobs: &[JobId],
     ) {
-        if self.ran.is_empty() {
+        let Some(since) = self.ran_since else {
             return;
-        }
+        };
         for &job in jobs {
             let past = history.last(plan.key(job)).and_then(|last| last.past);
             let files = past
@@ -57,7 +59,7 @@ impl Judge {
                     && !self.restored.contains(path.index())
                     && self.facts.get(path) == (Look::There { time, size })
                     && let Ok(Some((_, identity))) = disk.identify(file.path)
-                    && is_of_making(time, identity.changed)
+                    && is_of_making(time, identity.changed, since)
                 {
                     self.facts.doubt(path);
                 }
@@ -71,19 +73,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_was_set_is_older_than_the_change() {
+    fn a_time_that_was_set_is_older_than_the_change_and_what_was_left_alone_is_older() {
         let second = 1_000_000_000;
-        for (modified, changed, is_so) in [
-            (7 * second, 7 * second, true),
-            (7 * second, 8 * second - 1, true),
-            (7 * second, 9 * second, false),
-            (7 * second, 3600 * second, false),
-            (7 * second + 1, 7 * second + 10_000_000, true),
-            (7 * second + 1, 7 * second + 30_000_000, false),
+        let since = 6 * second;
+        for (modified, changed, since, is_so) in [
+            (7 * second, 7 * second, since, true),
+            (7 * second, 7 * second, 7 * second + 999_999_999, true),
+            (7 * second, 8 * second - 1, since, true),
+            (7 * second, 9 * second, since, false),
+            (7 * second, 3600 * second, since, false),
+            (7 * second + 1, 7 * second + 10_000_000, since, true),
+            (7 * second + 1, 7 * second + 30_000_000, since, false),
             // Set ahead of the clock.
-            (7 * second, 6 * second, false),
+            (7 * second, 6 * second, since, false),
+            // Left alone.
+            (7 * second + 1, 7 * second + 1, 8 * second, false),
+            (7 * second, 7 * second, 10 * second, false),
         ] {
-            assert_eq!(is_of_making(Time(modified), Time(changed)), is_so);
+            let found = is_of_making(Time(modified), Time(changed), Time(since));
+            assert_eq!(found, is_so, "{modified} {changed} {since}");
         }
     }
 }

@@ -32,7 +32,7 @@ use std::collections::HashMap;
 use bstr::BString;
 
 use crate::dense::{BitSet, Id, Table};
-use crate::disk::Disk;
+use crate::disk::{Disk, Time};
 use crate::history::{Discovered, History, LastTry, Past};
 use crate::plan::want::Wanted;
 use crate::plan::{Context, JobId, PathId, Plan};
@@ -96,6 +96,8 @@ pub struct Judge {
     gone: BitSet,
     /// Jobs that ran since the plan was first judged.
     ran: BitSet,
+    /// When the first of them began.
+    ran_since: Option<Time>,
     /// Files that such jobs made again as they were, and that have their old time again.
     restored: BitSet,
     /// Jobs that were fresh when they were first judged may run now.
@@ -307,9 +309,10 @@ impl Judge {
         self.verdicts[job] = Verdict::Fresh;
     }
 
-    /// The job has run well, and is not doubted any more.
-    pub fn set_ran(&mut self, job: JobId) {
+    /// The job, which began then, has run well, and is not doubted any more.
+    pub fn set_ran(&mut self, job: JobId, began: Time) {
         self.set_done(job);
         self.ran.insert(job.index());
+        self.ran_since = Some(self.ran_since.map_or(began, |since| since.min(began)));
     }
 }

@@ -193,3 +193,16 @@ fn a_split_goes_on_from_the_parts_of_a_try_that_failed() {
     assert_eq!(project.read("all"), "1\n2\n3\n");
     project.flow(&["run"]).expect(0).says(&["up to date"]);
 }
+
+#[test]
+fn what_it_leaves_as_it_was_ends_the_wave() {
+    let project = Project::new(
+        "[update]\nmerge seen: ./upto -> log\n    test -e {output} || echo one > {output}\n\n\
+         transform copy: seen -> copy\n    cp {input} {output}\n",
+    );
+    project.write("upto", "1");
+    project.flow(&["run"]).expect(0).says(&["2 done"]);
+    go_on(&project, "22");
+    project.flow(&["run"]).expect(0).says(&["1 done"]);
+    project.flow(&["run"]).expect(0).says(&["up to date"]);
+}
