@@ -78,7 +78,7 @@ impl RecipeText {
         Ok(())
     }
 
-    /// The words of a [simple command](RecipeText::simple_command) that is [bare](Simple::is_bare),
+    /// The words of a [simple command](RecipeText::simple_command) that is [bare](super::Simple::is_bare),
     /// equal to what a shell would make of the rendered recipe. `None` when it takes a shell.
     pub fn argv<'v>(
         &self,
@@ -92,7 +92,7 @@ impl RecipeText {
     }
 
     /// The [simple command](RecipeText::simple_command) and its redirections, where it is not
-    /// [bare](Simple::is_bare), equal to what a shell would make of the rendered recipe. `None` when it
+    /// [bare](super::Simple::is_bare), equal to what a shell would make of the rendered recipe. `None` when it
     /// takes a shell: each file has to be one word, and none that bash knows by its name.
     pub fn redirected<'v>(&self, mut fill: impl FnMut(&Hole) -> Filled<'v>) -> Option<Command> {
         let simple = self.simple_command()?;
