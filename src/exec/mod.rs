@@ -8,6 +8,7 @@ pub mod drmaa;
 mod group;
 pub mod local;
 mod procs;
+mod redirect;
 pub mod sim;
 pub mod supervisor;
 mod sys;

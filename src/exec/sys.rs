@@ -8,6 +8,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use crate::event::Usage;
+use crate::exec::redirect;
 use crate::lang::recipe::Operator;
 
 /// Where the start of a program failed.
@@ -173,8 +175,8 @@ fn become_program(shared: &Shared) -> (Stage, c_int) {
         }
         // Before the limit of open files is lowered, which is below what the supervisor has open.
         for (operator, file) in launch.redirections {
-            if let Err(errno) = redirect(*operator, file) {
-                return (Stage::Redirect, errno);
+            if let Err(errno) = redirect::carry_out(*operator, file) {
+                return (Stage::Redirect, errno.raw_os_error());
             }
         }
         if launch.n_files.is_some() && libc::setrlimit(libc::RLIMIT_NOFILE, &shared.n_files) < 0 {
@@ -190,58 +192,6 @@ fn become_program(shared: &Shared) -> (Stage, c_int) {
         }
     }
     (Stage::Exec, exec(shared))
-}
-
-/// Opens a file for one of the standard streams, as a shell does.
-fn redirect(operator: Operator, file: &CStr) -> Result<(), c_int> {
-    let (flags, stream) = match operator {
-        Operator::Input => (libc::O_RDONLY, 0),
-        Operator::Output | Operator::Both => (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 1),
-        Operator::Append => (libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND, 1),
-        Operator::Error => (libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 2),
-        Operator::ErrorToOutput => return dup2(1, 2),
-    };
-    // A pipe or a terminal may have to be waited for, which is for a process that can be ended.
-    if !is_opened_at_once(file) {
-        return Err(libc::EINVAL);
-    }
-    // SAFETY: `file` ends with NUL; the descriptor is this process's own.
-    let opened = unsafe { libc::open(file.as_ptr(), flags | libc::O_CLOEXEC, 0o666) };
-    if opened < 0 {
-        return Err(errno());
-    }
-    dup2(opened, stream)?;
-    // SAFETY: it is above 2, which are all open, and nobody else's.
-    unsafe { libc::close(opened) };
-    match operator {
-        Operator::Both => dup2(1, 2),
-        _ => Ok(()),
-    }
-}
-
-fn dup2(from: RawFd, to: RawFd) -> Result<(), c_int> {
-    // SAFETY: both are this process's own.
-    match unsafe { libc::dup2(from, to) } {
-        ..0 => Err(errno()),
-        _ => Ok(()),
-    }
-}
-
-/// Whether there is a plain file or `/dev/null` behind the name, or nothing that can be told.
-fn is_opened_at_once(file: &CStr) -> bool {
-    // SAFETY: all zeroes is a valid stat, which the call fills; `file` ends with NUL.
-    let stat = unsafe {
-        let mut stat: libc::stat = std::mem::zeroed();
-        if libc::stat(file.as_ptr(), &mut stat) < 0 {
-            return true;
-        }
-        stat
-    };
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFREG => true,
-        libc::S_IFCHR => stat.st_rdev == libc::makedev(1, 3),
-        _ => false,
-    }
 }
 
 /// Tries the programs; returns the error that a shell would tell.
@@ -338,7 +288,6 @@ pub fn reap(pid: i32, which: Children) -> io::Result<Option<Reaped>> {
         let flags = libc::WNOHANG | libc::__WALL | which.flags();
         (libc::wait4(pid, &mut status, flags, &mut usage), usage)
     };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     match pid {
         ..0 => Err(io::Error::last_os_error()),
         0 => Ok(None),
@@ -350,6 +299,27 @@ pub fn reap(pid: i32, which: Children) -> io::Result<Option<Reaped>> {
             max_rss_kib: usage.ru_maxrss as u64,
         })),
     }
+}
+
+/// What the calling thread has taken so far; as memory, the most that this process ever held. The wall
+/// time is left out.
+pub fn own_usage() -> Usage {
+    // SAFETY: all zeroes is a valid rusage, which the call fills.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage
+    };
+    Usage {
+        wall_s: 0.0,
+        user_s: seconds(usage.ru_utime),
+        sys_s: seconds(usage.ru_stime),
+        max_rss_kib: usage.ru_maxrss as u64,
+    }
+}
+
+fn seconds(time: libc::timeval) -> f64 {
+    time.tv_sec as f64 + time.tv_usec as f64 / 1e6
 }
 
 /// Forks this process, which must have one thread. `None` is the child, which has all signals

@@ -18,6 +18,10 @@ use super::{World, setup};
 pub const TESTS: &[(&str, fn())] = &[
     ("redirections_do_what_they_do_in_a_shell", they_do_the_same),
     ("redirections_take_no_shell", they_take_no_shell),
+    (
+        "what_does_nothing_takes_no_process",
+        nothing_takes_no_process,
+    ),
     ("what_is_waited_for_can_be_ended", a_pipe_is_no_trap),
 ];
 
@@ -182,6 +186,26 @@ fn they_take_no_shell() {
     probe.direct = None;
     let past = world.run(probe);
     assert_eq!(past.end, Some(End::Exited(0)), "{past:?}");
+}
+
+fn nothing_takes_no_process() {
+    let place = tempfile::tempdir().unwrap();
+    let here = place.path().join("here");
+    prepare(&here);
+    let mut world = world(place.path());
+    // The machine may hold one up so long that the threads which start processes do the next ones.
+    let past = (0..100)
+        .map(|_| world.run(task(": > new")))
+        .find(|past| past.pid.is_none());
+    let past = past.expect("one of them needed none");
+    assert_eq!(past.end, Some(End::Exited(0)), "{past:?}");
+    assert_eq!(fs::read(here.join("new")).unwrap(), b"");
+    // What goes wrong is for a process to tell.
+    let past = world.run(task(": > folder"));
+    assert!(
+        past.pid.is_some() && past.end == Some(End::Exited(1)),
+        "{past:?}"
+    );
 }
 
 fn a_pipe_is_no_trap() {

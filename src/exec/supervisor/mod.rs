@@ -6,6 +6,7 @@
 mod command;
 mod ending;
 mod forks;
+mod in_place;
 mod job;
 mod orders;
 mod outbox;

@@ -18,6 +18,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::exec::supervisor::command::Environment;
 use crate::exec::supervisor::ending::Orphan;
+use crate::exec::supervisor::in_place::InPlace;
 use crate::exec::supervisor::job::Job;
 use crate::exec::supervisor::orders::{Orders, Text};
 use crate::exec::supervisor::outbox::Outbox;
@@ -46,6 +47,7 @@ pub struct Supervisor {
     is_outbox_watched: bool,
     pub epoll: OwnedFd,
     child_signals: OwnedFd,
+    pub in_place: InPlace,
     pub spawners: Spawners,
     pub jobs: FxHashMap<TaskId, Job>,
     pub by_pid: FxHashMap<i32, TaskId>,
@@ -144,6 +146,7 @@ impl Supervisor {
             is_outbox_watched: false,
             epoll,
             child_signals,
+            in_place: InPlace::default(),
             spawners,
             jobs: FxHashMap::default(),
             by_pid: FxHashMap::default(),

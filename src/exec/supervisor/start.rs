@@ -26,10 +26,14 @@ pub const ENDED_EARLY: &str = "it was told to end before it had started";
 
 impl Supervisor {
     pub fn submit(&mut self, request: Request) {
-        if self.held.is_empty() && !self.is_suspended {
-            self.spawners.submit(request);
-        } else {
+        if !self.held.is_empty() || self.is_suspended {
             self.held.push_back(request);
+        } else if let Some(usage) = self.in_place.carry_out(&request.strings) {
+            let task = request.strings.task;
+            self.jobs.remove(&task);
+            self.tell_end(task, End::Exited(0), usage, (0, Vec::new()));
+        } else {
+            self.spawners.submit(request);
         }
     }
 
