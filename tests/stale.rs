@@ -246,6 +246,38 @@ merge all: parts -> all
     cat {input} /dev/null > {output}
 ";
 
+#[test]
+fn a_large_folder_is_seen_as_it_is_though_its_list_is_kept() {
+    let project =
+        Project::new("transform t: in/*.in suffix .in -> out/{stem}.out\n    : > {output}\n");
+    for n in 0..1200 {
+        project.write(format!("in/{n}.in"), "");
+    }
+    project.flow(&["run", "-j8"]).expect(0);
+    // A list is kept of what has not changed for two seconds.
+    std::thread::sleep(Duration::from_millis(2100));
+    project.flow(&["run"]).expect(0);
+    let is_kept = project.has(".flow/folders");
+    assert_eq!(project.planned(&[]), [""; 0]);
+    project.write("in/new.in", "");
+    assert_eq!(project.planned(&[]), ["t out/new.out"]);
+    fs::remove_file(project.path("in/new.in")).unwrap();
+    fs::remove_file(project.path("out/7.out")).unwrap();
+    assert_eq!(project.planned(&[]), ["t out/7.out"]);
+    project.flow(&["run"]).expect(0);
+    for damage in [
+        "",
+        "flow folders 1\n",
+        "flow folders 1\n\0none that is right, but longer than a head is",
+    ] {
+        if is_kept {
+            project.write(".flow/folders", damage);
+        }
+        assert_eq!(project.planned(&[]), [""; 0]);
+        project.flow(&["run"]).expect(0);
+    }
+}
+
 fn split(list: &str) -> Project {
     let project = Project::new(SPLIT);
     project.write("list", list);

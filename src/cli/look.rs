@@ -55,7 +55,7 @@ pub fn look(
         Err(exit) => return Ok(exit),
     };
     let hands = hands::for_question(&opened)?;
-    let disk = Real::open(&opened.folder)?;
+    let disk = Real::open(&opened.folder)?.with_lists(opened.lists(), false);
     let listing = RefCell::new(Listing::new(&disk));
     let history = Store::read(&opened.state)?;
     let manner = Manner {

@@ -42,6 +42,13 @@ pub struct Opened {
     pub terminal: Terminal,
 }
 
+impl Opened {
+    /// The file in which lists of folders are kept.
+    pub fn lists(&self) -> PathBuf {
+        self.state.join("folders")
+    }
+}
+
 /// How the two streams are written to.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {

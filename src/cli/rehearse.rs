@@ -26,7 +26,7 @@ pub fn rehearse(options: &PlanOptions) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let hands = hands::for_question(&opened)?;
-    let real = Real::open(&opened.folder)?;
+    let real = Real::open(&opened.folder)?.with_lists(opened.lists(), false);
     let disk = Rehearsal::over(&real);
     let listing = RefCell::new(Listing::new(&disk));
     let mut history = Store::read(&opened.state)?;

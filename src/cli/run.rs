@@ -48,7 +48,7 @@ pub fn run(
         Ok(opened) => opened,
         Err(exit) => return Ok(exit),
     };
-    let disk = Real::open(&opened.folder)?;
+    let disk = Real::open(&opened.folder)?.with_lists(opened.lists(), true);
     let Held {
         mut history,
         outputs: store,

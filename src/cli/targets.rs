@@ -165,6 +165,7 @@ pub fn judge<'a>(
         ))
     });
     judge.is_minimal = manner.is_minimal;
+    listing.borrow().keep();
     // Hardly anything will be looked up any more.
     if plan.pending().next().is_none() && plan.open_jobs().next().is_none() {
         listing.borrow_mut().forget_large();

@@ -2,6 +2,9 @@
 //!
 //! Paths are bytes, relative to the workflow's folder unless absolute.
 
+mod checksum;
+mod kept;
+mod list;
 mod mem;
 mod mount;
 mod names;
@@ -16,6 +19,7 @@ mod tests;
 
 use std::io;
 
+pub use checksum::checksum;
 pub use mem::MemDisk;
 pub use names::{Name, Names};
 pub use real::Real;
@@ -120,6 +124,10 @@ pub trait Disk: Sync {
         let first = hash.as_bytes().first_chunk().expect("a hash is longer");
         Ok(u64::from_le_bytes(*first) | FOLDER)
     }
+
+    /// Keeps these lists of folders for the next process, where that is worth it: to be called with all
+    /// that [`list`](Disk::list) has given.
+    fn keep(&self, _lists: &mut dyn Iterator<Item = &Names>) {}
 
     /// Whether what another machine makes in this folder may be seen late.
     fn is_remote(&self, _folder: &[u8]) -> bool {

@@ -3,12 +3,15 @@
 use bstr::{BStr, BString};
 
 use super::Entry;
+use super::kept::Origin;
 
 /// Names with what is known of each.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Names {
     bytes: Vec<u8>,
     slots: Vec<Slot>,
+    /// The folder that they are all of, where its list may be kept.
+    pub(super) origin: Option<Origin>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +35,7 @@ pub struct Name<'n> {
 impl Names {
     /// Appends a name. Panics where it has 64 KiB, or all together 4 GiB: no kernel gives such.
     pub fn push(&mut self, name: &[u8], is_folder: bool, is_link: bool) {
+        self.origin = None;
         self.slots.push(Slot {
             start: u32::try_from(self.bytes.len()).expect("less than 4 GiB of names"),
             len: u16::try_from(name.len()).expect("a name has less than 64 KiB"),
@@ -121,6 +125,54 @@ impl Names {
         let rest = &self.slots[start..];
         let n = rest.partition_point(|slot| self.text(slot).starts_with(prefix));
         rest[..n].iter().map(|slot| self.view(slot))
+    }
+
+    /// All names, one behind the other.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends the length and kind of each name.
+    pub(super) fn put_slots(&self, out: &mut Vec<u8>) {
+        for slot in &self.slots {
+            let [low, high] = slot.len.to_le_bytes();
+            out.extend([
+                low,
+                high,
+                u8::from(slot.is_folder) | u8::from(slot.is_link) << 1,
+            ]);
+        }
+    }
+
+    /// From what [`put_slots`](Names::put_slots) wrote, and [`bytes`](Names::bytes) were; `None` where
+    /// these do not belong together.
+    pub(super) fn from_parts(slots: &[u8], bytes: Vec<u8>) -> Option<Names> {
+        let mut names = Names {
+            slots: Vec::with_capacity(slots.len() / 3),
+            bytes,
+            origin: None,
+        };
+        let mut start = 0u32;
+        for &[low, high, kind] in slots.as_chunks::<3>().0 {
+            let len = u16::from_le_bytes([low, high]);
+            names.slots.push(Slot {
+                start,
+                len,
+                is_folder: kind & 1 != 0,
+                is_link: kind & 2 != 0,
+            });
+            start = start.checked_add(u32::from(len))?;
+        }
+        (start as usize == names.bytes.len()).then_some(names)
+    }
+
+    /// Notes of each link whether it leads to a folder.
+    pub(super) fn look_at_links(&mut self, leads_to_folder: impl Fn(&[u8]) -> bool) {
+        for at in 0..self.slots.len() {
+            if self.slots[at].is_link {
+                self.slots[at].is_folder = leads_to_folder(self.text(&self.slots[at]));
+            }
+        }
     }
 
     /// Gives back memory that was kept for more.

@@ -2,20 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    self, AtFlags, CWD, FileType, Mode, OFlags, RawDir, Timespec, Timestamps, UTIME_OMIT,
-};
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
+use super::kept::Lists;
+use super::list;
 use super::near::Near;
 use super::{Disk, DiskMut, Identity, Kind, Looks, Names, Stat, Time};
-
-/// Bytes of names that one system call may bring.
-const LIST_BUFFER: usize = 64 * 1024;
 
 /// A file is read in pieces of so many bytes.
 const SCAN_BUFFER: usize = 256 * 1024;
@@ -30,6 +26,7 @@ const READ: OFlags = OFlags::RDONLY
 #[derive(Debug)]
 pub struct Real {
     root: OwnedFd,
+    lists: Option<Lists>,
 }
 
 impl Real {
@@ -37,7 +34,17 @@ impl Real {
     pub fn open(folder: &Path) -> io::Result<Real> {
         Ok(Real {
             root: open_folder(CWD, folder, OFlags::empty())?,
+            lists: None,
         })
+    }
+
+    /// Finds the lists of large folders in this file, and keeps them there if it may; see
+    /// [`Disk::keep`].
+    pub fn with_lists(self, file: PathBuf, may_write: bool) -> Real {
+        Real {
+            lists: Some(Lists::new(file, may_write)),
+            ..self
+        }
     }
 
     pub(super) fn root(&self) -> &OwnedFd {
@@ -114,7 +121,7 @@ fn itself(path: &[u8]) -> &[u8] {
 }
 
 /// Takes the errors that say there is no such file for the answer that they are.
-fn if_there<T>(path: &[u8], result: Result<T, Errno>) -> io::Result<Option<T>> {
+pub(super) fn if_there<T>(path: &[u8], result: Result<T, Errno>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
@@ -173,41 +180,17 @@ impl Disk for Real {
         let Some(opened) = if_there(folder, opened)? else {
             return Ok(None);
         };
-        let mut entries = Names::default();
-        let mut buffer = vec![MaybeUninit::uninit(); LIST_BUFFER];
-        let mut names = RawDir::new(&opened, &mut buffer);
-        while let Some(found) = names.next() {
-            let found = match found {
-                Err(Errno::INTR) => continue,
-                found => found?,
-            };
-            let name = found.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            let mut file_type = found.file_type();
-            if file_type == FileType::Unknown {
-                // Some file systems do not tell with the name.
-                let stat = fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW);
-                match if_there(b"", stat)? {
-                    Some(stat) => file_type = FileType::from_raw_mode(stat.st_mode),
-                    None => continue,
-                }
-            }
-            let is_link = file_type == FileType::Symlink;
-            if is_link {
-                let stat = if_there(b"", fs::statat(&opened, name, AtFlags::empty()));
-                // What cannot be followed, for whatever reason, is at least no folder to enter.
-                if let Ok(Some(stat)) = stat {
-                    file_type = FileType::from_raw_mode(stat.st_mode);
-                }
-            }
-            let is_folder = file_type == FileType::Directory;
-            entries.push(name.to_bytes(), is_folder, is_link);
+        let listed = match &self.lists {
+            Some(lists) => lists.list(&opened),
+            None => list::list(&opened),
+        };
+        listed.map(Some)
+    }
+
+    fn keep(&self, lists: &mut dyn Iterator<Item = &Names>) {
+        if let Some(own) = &self.lists {
+            own.keep(lists);
         }
-        entries.sort();
-        entries.shrink();
-        Ok(Some(entries))
     }
 
     fn read(&self, path: &[u8]) -> io::Result<Vec<u8>> {
@@ -231,7 +214,7 @@ fn seen(stat: &fs::Stat) -> (Stat, Identity) {
     (seen, identity)
 }
 
-fn time(seconds: i64, nanoseconds: i64) -> Time {
+pub(super) fn time(seconds: i64, nanoseconds: i64) -> Time {
     // i64 nanoseconds reach from 1677 to 2262; times beyond stay at the ends.
     Time(
         seconds

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
-use super::checksum::checksum;
 use super::extent::Extent;
+use crate::disk::checksum;
 
 const MAGIC: [u8; 8] = *b"flowlog\n";
 const VERSION: u32 = 2;

@@ -5,7 +5,6 @@
 //! agree, so that to lose history costs work and never makes a wrong «fresh».
 
 pub mod anchor;
-mod checksum;
 pub mod contents;
 pub mod discovered;
 pub mod extent;

@@ -48,6 +48,13 @@ impl<'d> Listing<'d> {
         Ok(listed)
     }
 
+    /// Has the disk keep what was listed so far.
+    pub fn keep(&self) {
+        let lists = self.folders.values();
+        self.disk
+            .keep(&mut lists.filter_map(|names| names.as_deref()));
+    }
+
     /// Forgets folders with very many names; who asks again is told of a later moment.
     pub fn forget_large(&mut self) {
         let is_small =

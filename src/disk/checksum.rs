@@ -14,7 +14,7 @@ fn fold(one: u64, other: u64) -> u64 {
 }
 
 /// The checksum of `bytes`. The salt is random: nobody who writes bytes can tell what theirs will be.
-pub(super) fn checksum(salt: u64, bytes: &[u8]) -> u64 {
+pub fn checksum(salt: u64, bytes: &[u8]) -> u64 {
     let key = fold(salt ^ FIRST, SECOND);
     let mut state = fold(key ^ bytes.len() as u64, FIRST);
     let (chunks, rest) = bytes.as_chunks::<16>();
