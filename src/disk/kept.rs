@@ -4,9 +4,10 @@
 //! Beside the names stands the state in which the folder was: where it lies, and when it was last
 //! changed, which nobody can set. A folder in that state has these names. It is noted only where a
 //! change within the same step of the clock cannot have come after it, and on file systems of
-//! this machine alone; what is remote may be seen late.
+//! this machine alone; what is remote may be seen late. It holds until the machine starts anew, since a
+//! crash may cost a folder its time and leave it the names.
 //!
-//! The file begins with [`MAGIC`]. For each folder follow seven numbers of eight bytes (device, inode,
+//! The file begins with [`MAGIC`] and the name of this start of the machine. For each folder follow seven numbers of eight bytes (device, inode,
 //! modified, changed, number of names, length of all names, checksum), then the length (two bytes) and
 //! kind (one byte) of each name, then the names; numbers are little-endian.
 
@@ -22,7 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{CWD, Mode, OFlags, Stat, fstat, fstatfs, openat};
 
 use super::checksum::checksum;
-use super::{Names, Time, list};
+use super::{Names, Time, list, this_boot};
 
 const MAGIC: &[u8; 16] = b"flow folders 1\n\0";
 const N_HEAD: usize = 56;
@@ -124,7 +125,9 @@ impl Lists {
     /// The names in an opened folder.
     pub fn list(&self, opened: &OwnedFd) -> io::Result<Names> {
         let state = State::of(&fstat(opened)?);
-        let kept = self.kept.get_or_init(|| Kept::open(&self.path));
+        let kept = self
+            .kept
+            .get_or_init(|| Kept::open(&self.path, &this_boot()));
         if let Some(kept) = kept
             && let Some(mut names) = kept.names(&state)
         {
@@ -154,7 +157,7 @@ impl Lists {
             .collect();
         if lists.iter().any(|(_, origin)| !origin.is_kept) {
             let lists = lists.iter().map(|(names, origin)| (*names, &origin.state));
-            let _ = write(&self.path, lists);
+            let _ = write(&self.path, &this_boot(), lists);
         }
     }
 }
@@ -165,7 +168,11 @@ fn is_local(opened: &OwnedFd) -> bool {
 }
 
 /// Puts a new file in the place of the old one, all at once.
-fn write<'n>(path: &Path, lists: impl Iterator<Item = (&'n Names, &'n State)>) -> io::Result<()> {
+fn write<'n>(
+    path: &Path,
+    boot: &[u8],
+    lists: impl Iterator<Item = (&'n Names, &'n State)>,
+) -> io::Result<()> {
     let new = path.with_extension("new");
     let flags =
         OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -177,6 +184,7 @@ fn write<'n>(path: &Path, lists: impl Iterator<Item = (&'n Names, &'n State)>) -
     )?;
     let mut file = File::from(opened);
     file.write_all(MAGIC)?;
+    file.write_all(boot)?;
     for (names, state) in lists {
         let mut slots = Vec::with_capacity(names.len() * N_SLOT);
         names.put_slots(&mut slots);
@@ -199,16 +207,19 @@ fn sum(head: &[u8], slots: &[u8], bytes: &[u8]) -> u64 {
 }
 
 impl Kept {
-    /// Reads what there is but the names. `None` where there is no such file.
-    fn open(path: &Path) -> Option<Kept> {
+    /// Reads what there is but the names. `None` where there is no such file, or one of another start
+    /// of the machine.
+    fn open(path: &Path, boot: &[u8]) -> Option<Kept> {
         let file = File::open(path).ok()?;
         let len = file.metadata().ok()?.len();
-        let mut magic = [0; MAGIC.len()];
-        file.read_exact_at(&mut magic, 0).ok()?;
+        let mut start = vec![0; MAGIC.len() + boot.len()];
+        file.read_exact_at(&mut start, 0).ok()?;
+        if start.strip_prefix(MAGIC)? != boot || boot.is_empty() {
+            return None;
+        }
         let mut heads = Vec::new();
-        let mut at = magic.len() as u64;
-        while magic == *MAGIC
-            && let Some(head) = Head::read(&file, at)
+        let mut at = start.len() as u64;
+        while let Some(head) = Head::read(&file, at)
             && let Some(end) = head.end().filter(|end| *end <= len)
         {
             heads.push(head);
@@ -317,8 +328,9 @@ mod tests {
             let lists: Vec<(Names, State)> = (0..).zip(&lists)
                 .map(|(n, texts)| (names(texts), state(n)))
                 .collect();
-            write(&path, lists.iter().map(|(names, state)| (names, state))).unwrap();
-            let kept = Kept::open(&path).unwrap();
+            write(&path, b"boot", lists.iter().map(|(names, state)| (names, state))).unwrap();
+            prop_assert!(Kept::open(&path, b"next").is_none());
+            let kept = Kept::open(&path, b"boot").unwrap();
             for (names, state) in &lists {
                 let found = kept.names(state).unwrap();
                 prop_assert_eq!(told(&found), told(names));
@@ -332,7 +344,7 @@ mod tests {
                 false => bytes[at] ^= change,
             }
             fs::write(&path, bytes).unwrap();
-            let Some(kept) = Kept::open(&path) else { return Ok(()) };
+            let Some(kept) = Kept::open(&path, b"boot") else { return Ok(()) };
             for (names, state) in &lists {
                 if let Some(found) = kept.names(state) {
                     prop_assert_eq!(told(&found), told(names));

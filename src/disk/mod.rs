@@ -2,6 +2,7 @@
 //!
 //! Paths are bytes, relative to the workflow's folder unless absolute.
 
+mod boot;
 mod checksum;
 mod kept;
 mod list;
@@ -19,6 +20,7 @@ mod tests;
 
 use std::io;
 
+pub use boot::this_boot;
 pub use checksum::checksum;
 pub use mem::MemDisk;
 pub use names::{Name, Names};

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::this_boot;
+
 /// A process that holds a state folder.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Holder {
@@ -83,7 +85,7 @@ impl fmt::Display for Holder {
 pub fn here() -> (String, String) {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let host = read("/proc/sys/kernel/hostname");
-    let boot = read("/proc/sys/kernel/random/boot_id");
+    let boot = String::from_utf8_lossy(&this_boot()).into_owned();
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let machine = format!("{} {}", boot.trim(), namespace.display());
     (host.trim().into(), machine)

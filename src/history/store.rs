@@ -24,6 +24,7 @@ use super::log::{self, Found, Medium, Unreadable, Writer};
 use super::past::{Now, Past, put_text, take_text};
 use super::sync::Syncer;
 use super::{History, Last, LastTry, Run};
+use crate::disk::this_boot;
 
 const TEXT: u8 = b't';
 const STARTED: u8 = b's';
@@ -65,11 +66,6 @@ pub struct Store {
     has_begun: bool,
     /// What is wrong with the file, for a warning.
     pub damage: Option<String>,
-}
-
-/// Names this start of the machine.
-fn this_boot() -> Vec<u8> {
-    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
 impl Store {
