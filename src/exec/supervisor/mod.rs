@@ -56,8 +56,9 @@ pub fn fork() -> io::Result<SupervisorHandle> {
         }),
         None => {
             drop((orders, reports));
-            let status = supervise(orders_in, reports_out);
-            if rustix::process::getppid() != Some(engine) {
+            let (status, was_farewell) = supervise(orders_in, reports_out);
+            // Of an engine that dies the streams end before it is anybody else's child.
+            if !was_farewell || rustix::process::getppid() != Some(engine) {
                 // Otherwise the engine does that.
                 group::end_own().ok();
             }
@@ -66,8 +67,8 @@ pub fn fork() -> io::Result<SupervisorHandle> {
     }
 }
 
-/// The supervisor's whole life. Returns its exit status.
-fn supervise(orders: UnixStream, reports: UnixStream) -> i32 {
+/// The supervisor's whole life. Returns its exit status, and whether the engine has taken leave.
+fn supervise(orders: UnixStream, reports: UnixStream) -> (i32, bool) {
     sys::stay_small();
     sys::close_all_but(&[orders.as_raw_fd(), reports.as_raw_fd()]);
     // A session of its own, so that no terminal signals it; without it, blocked signals do.
@@ -77,25 +78,25 @@ fn supervise(orders: UnixStream, reports: UnixStream) -> i32 {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
     if let Err(error) = rustix::process::set_child_subreaper(Pid::from_raw(1)) {
         tell(&reports, &format!("this system has no subreapers: {error}"));
-        return 1;
+        return (1, false);
     }
     sys::silence();
     let (Ok(last), Ok(very_last)) = (reports.try_clone(), reports.try_clone()) else {
-        return 1;
+        return (1, false);
     };
     // A panic in any thread is the end: the engine ends the tasks, by their mark.
     std::panic::set_hook(Box::new(move |info| {
         tell(&very_last, &info.to_string());
         sys::exit_now(1);
     }));
-    if let Err(error) = serve::serve(orders, reports) {
-        tell(
-            &last,
-            &format!("the process that runs the jobs has to stop: {error:#}"),
-        );
-        return 1;
+    match serve::serve(orders, reports) {
+        Ok(was_farewell) => (0, was_farewell),
+        Err(error) => {
+            let why = format!("the process that runs the jobs has to stop: {error:#}");
+            tell(&last, &why);
+            (1, false)
+        }
     }
-    0
 }
 
 /// The last words of a supervisor that cannot go on.

@@ -71,18 +71,20 @@ pub struct Supervisor {
     pub is_suspended: bool,
     /// That they are is to be told, by then at the latest.
     pub tell_suspended_by: Option<Instant>,
+    /// The engine ends of its own accord.
+    was_farewell: bool,
     /// For one read. Empty while orders are obeyed, which never reads output.
     pub scratch: Box<[u8]>,
 }
 
-/// Serves the engine until it is gone.
-pub fn serve(mut orders_in: UnixStream, reports: UnixStream) -> anyhow::Result<()> {
+/// Serves the engine until it is gone; whether it has taken leave, or nobody knows of it.
+pub fn serve(mut orders_in: UnixStream, reports: UnixStream) -> anyhow::Result<bool> {
     let mut orders = Orders::default();
     let mut scratch = vec![0; CHUNK].into_boxed_slice();
     loop {
         let len = orders_in.read(&mut scratch)?;
         if len == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let mut bytes = &scratch[..len];
         match orders.next(&mut bytes) {
@@ -161,14 +163,15 @@ impl Supervisor {
             stalled: Vec::new(),
             is_suspended: false,
             tell_suspended_by: None,
+            was_farewell: false,
             scratch,
         })
     }
 
-    fn run(mut self) -> anyhow::Result<()> {
+    fn run(mut self) -> anyhow::Result<bool> {
         let result = self.run_until_alone();
         self.end_all();
-        result
+        result.map(|()| self.was_farewell)
     }
 
     fn run_until_alone(&mut self) -> anyhow::Result<()> {
@@ -263,6 +266,7 @@ impl Supervisor {
                     self.give_up(task, why);
                 }
                 Ok(Some((Order::Signal(task, signal), _))) => self.signal(task, signal),
+                Ok(Some((Order::Farewell, _))) => self.was_farewell = true,
                 _ => bail!("an order cannot be understood"),
             }
         }

@@ -135,12 +135,15 @@ pub enum Order {
     /// A task that no kernel would take: to be reported as not started, with this reason.
     Refuse(TaskId, String),
     Signal(Option<TaskId>, Signal),
+    /// Nothing more is to come, and the engine is there to see to the rest.
+    Farewell,
 }
 
 const SETUP: u8 = 1;
 const START: u8 = 2;
 const REFUSE: u8 = 3;
 const SIGNAL: u8 = 4;
+const FAREWELL: u8 = 5;
 
 /// Appends a frame: `head` writes the head, `text` follows it.
 fn order(out: &mut Vec<u8>, kind: u8, text: &[u8], head: impl FnOnce(&mut Vec<u8>)) {
@@ -290,6 +293,11 @@ pub fn put_signal(out: &mut Vec<u8>, task: Option<TaskId>, signal: Signal) {
     });
 }
 
+/// Appends the frame after which nothing more comes.
+pub fn put_farewell(out: &mut Vec<u8>) {
+    order(out, FAREWELL, b"", |_| {});
+}
+
 /// The lengths of an order's head and text, from its prefix.
 pub fn order_lengths(prefix: [u8; ORDER_PREFIX]) -> (usize, u64) {
     let [_, a, b, c, d, text @ ..] = prefix;
@@ -358,6 +366,7 @@ pub fn read_order(kind: u8, mut head: Vec<u8>) -> Result<Order, Malformed> {
             };
             Order::Signal(is_one.then_some(task), signal)
         }
+        FAREWELL => Order::Farewell,
         _ => return Err(Malformed),
     })
 }
