@@ -23,11 +23,24 @@ pub fn open(dir: BorrowedFd, operator: Operator, file: &CStr) -> Result<Option<O
         Operator::Append => made | OFlags::APPEND,
         Operator::ErrorToOutput => return Ok(None),
     };
+    let open = |flags| {
+        fs::openat(
+            dir,
+            file,
+            flags | OFlags::CLOEXEC,
+            Mode::from_raw_mode(0o666),
+        )
+    };
+    // Mostly there is no such file, and nothing that would have to be looked at.
+    if flags.contains(OFlags::CREATE)
+        && let Ok(new) = open(flags | OFlags::EXCL)
+    {
+        return Ok(Some(new));
+    }
     if !is_opened_at_once(dir, file) {
         return Err(Errno::INVAL);
     }
-    let mode = Mode::from_raw_mode(0o666);
-    fs::openat(dir, file, flags | OFlags::CLOEXEC, mode).map(Some)
+    open(flags).map(Some)
 }
 
 /// Has the standard streams of this process lead where a redirection says, in its current folder.
