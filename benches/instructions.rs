@@ -31,6 +31,18 @@ const CASES: [(&str, Shape, usize, &[&str]); 6] = [
     ("1,000 rules, dry run", Shape::Chain, 1_000, &["plan"]),
 ];
 
+/// Has all folders changed a moment ago: whether the list of one is kept would hang on how long the
+/// machine has taken.
+fn change_folders(place: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(place)? {
+        let passing = entry?.path().join("passing");
+        if fs::write(&passing, "").is_ok() {
+            fs::remove_file(passing)?;
+        }
+    }
+    Ok(())
+}
+
 fn main() -> io::Result<()> {
     let mut flow = PathBuf::from(env!("CARGO_BIN_EXE_flow"));
     let (mut check, mut write) = (None, None);
@@ -59,6 +71,7 @@ fn main() -> io::Result<()> {
             .current_dir(place.path())
             .output()?;
         assert!(adopted.status.success(), "{adopted:?}");
+        change_folders(place.path())?;
         counts
             .of
             .insert(name.into(), count(&flow, command, place.path())?);
