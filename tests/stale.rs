@@ -238,14 +238,6 @@ fn a_history_of_a_newer_flow_is_left_alone() {
     assert_eq!(fs::read(project.path(".flow/history")).unwrap(), newer);
 }
 
-const SPLIT: &str = "\
-split parts: ./list -> parts/*.p
-    for n in $(cat {input}); do echo $n > {output.dir}/$n.p; done
-
-merge all: parts -> all
-    cat {input} /dev/null > {output}
-";
-
 #[test]
 fn a_large_folder_is_seen_as_it_is_though_its_list_is_kept() {
     let project =
@@ -277,6 +269,14 @@ fn a_large_folder_is_seen_as_it_is_though_its_list_is_kept() {
         project.flow(&["run"]).expect(0);
     }
 }
+
+const SPLIT: &str = "\
+split parts: ./list -> parts/*.p
+    for n in $(cat {input}); do echo $n > {output.dir}/$n.p; done
+
+merge all: parts -> all
+    cat {input} /dev/null > {output}
+";
 
 fn split(list: &str) -> Project {
     let project = Project::new(SPLIT);

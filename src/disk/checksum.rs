@@ -13,7 +13,7 @@ fn fold(one: u64, other: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// The checksum of `bytes`. The salt is random: nobody who writes bytes can tell what theirs will be.
+/// The checksum of `bytes`. With a random salt nobody who writes bytes can tell what theirs will be.
 pub fn checksum(salt: u64, bytes: &[u8]) -> u64 {
     let key = fold(salt ^ FIRST, SECOND);
     let mut state = fold(key ^ bytes.len() as u64, FIRST);

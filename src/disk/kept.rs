@@ -1,5 +1,5 @@
-//! Lists of folders that are kept: to read many names from a file takes a tenth of what the kernel
-//! takes to read them from their folder.
+//! Lists of folders that are kept: to read many names from a file takes less than the kernel takes to
+//! read them from their folder, and they are sorted.
 //!
 //! Beside the names stands the state in which the folder was: where it lies, and when it was last
 //! changed, which nobody can set. A folder in that state has these names. It is noted only where a
@@ -7,9 +7,10 @@
 //! this machine alone; what is remote may be seen late. It holds until the machine starts anew, since a
 //! crash may cost a folder its time and leave it the names.
 //!
-//! The file begins with [`MAGIC`] and the name of this start of the machine. For each folder follow seven numbers of eight bytes (device, inode,
-//! modified, changed, number of names, length of all names, checksum), then the length (two bytes) and
-//! kind (one byte) of each name, then the names; numbers are little-endian.
+//! The file begins with [`MAGIC`] and the name of this start of the machine. For each folder follow
+//! seven numbers of eight bytes (device, inode, modified, changed, number of names, length of all
+//! names, checksum), then the length (two bytes) and kind (one byte) of each name, then the names;
+//! numbers are little-endian.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -103,13 +104,13 @@ impl State {
         now.saturating_sub(self.modified.max(self.changed).0) > STEP
     }
 
-    fn put(&self, out: &mut Vec<u8>) {
-        for number in [self.device, self.inode] {
-            out.extend(number.to_le_bytes());
-        }
-        for time in [self.modified, self.changed] {
-            out.extend(time.0.to_le_bytes());
-        }
+    /// The head of the list of a folder in this state, less its checksum.
+    fn head(&self, n_names: usize, n_bytes: usize) -> Vec<u8> {
+        let times = [self.modified, self.changed].map(|time| time.0 as u64);
+        let counts = [n_names, n_bytes].map(|count| count as u64);
+        let numbers = [self.device, self.inode].into_iter();
+        let numbers = numbers.chain(times).chain(counts);
+        numbers.flat_map(u64::to_le_bytes).collect()
     }
 }
 
@@ -188,11 +189,7 @@ fn write<'n>(
     for (names, state) in lists {
         let mut slots = Vec::with_capacity(names.len() * N_SLOT);
         names.put_slots(&mut slots);
-        let mut head = Vec::with_capacity(N_HEAD);
-        state.put(&mut head);
-        for number in [names.len(), names.bytes().len()] {
-            head.extend((number as u64).to_le_bytes());
-        }
+        let mut head = state.head(names.len(), names.bytes().len());
         let sum = sum(&head, &slots, names.bytes());
         head.extend(sum.to_le_bytes());
         for bytes in [&head[..], &slots, names.bytes()] {
@@ -210,7 +207,10 @@ impl Kept {
     /// Reads what there is but the names. `None` where there is no such file, or one of another start
     /// of the machine.
     fn open(path: &Path, boot: &[u8]) -> Option<Kept> {
-        let file = File::open(path).ok()?;
+        // A pipe in its place is not waited for.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = openat(CWD, path.as_os_str().as_bytes(), flags, Mode::empty()).ok()?;
+        let file = File::from(opened);
         let len = file.metadata().ok()?.len();
         let mut start = vec![0; MAGIC.len() + boot.len()];
         file.read_exact_at(&mut start, 0).ok()?;
@@ -238,11 +238,7 @@ impl Kept {
         self.file
             .read_exact_at(&mut bytes, at + slots.len() as u64)
             .ok()?;
-        let mut numbers = Vec::with_capacity(N_HEAD);
-        head.state.put(&mut numbers);
-        for number in [head.n_names, head.n_bytes] {
-            numbers.extend((number as u64).to_le_bytes());
-        }
+        let numbers = head.state.head(head.n_names, head.n_bytes);
         let is_whole = sum(&numbers, &slots, &bytes) == head.sum;
         is_whole.then(|| Names::from_parts(&slots, bytes)).flatten()
     }
