@@ -178,10 +178,11 @@ impl Executor for Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        // The end of the stream is what the supervisor ends by; it may be gone already.
+        // What was not sent is not to start any more. The supervisor may be gone already.
         self.bytes.clear();
         wire::put_farewell(&mut self.bytes);
         let _ = self.write();
+        // The end of the stream is what it ends by.
         let _ = self.orders.shutdown(std::net::Shutdown::Both);
         if let Some(pid) = Pid::from_raw(self.pid) {
             let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
